@@ -1,0 +1,129 @@
+// The kernels for any CPU: no instruction beyond the compiler's baseline. "Scalar" is its name for
+// users; the compiler's generic vectors become SSE2 on x86-64, NEON on aarch64 and single
+// operations elsewhere. Every other level is tested against this one.
+
+// Without SSE (i386), gcc warns that passing vectors is no stable ABI; here it all stays in one
+// file.
+#if defined(__i386__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wpsabi"
+#endif
+
+#include "core/half.h"
+#include "core/kernels_body.h"
+#include "core/kernels_levels.h"
+
+namespace vecx {
+namespace {
+
+template <class T>
+T LoadUnaligned(const void *from) noexcept {
+    T value;
+    __builtin_memcpy(&value, from, sizeof value);
+    return value;
+}
+
+struct Scalar {
+    static constexpr size_t kWidth = 4;
+    using Floats __attribute__((vector_size(16))) = float;
+    using Words __attribute__((vector_size(16))) = uint32_t;
+
+    static Floats Zero() noexcept { return Floats{}; }
+    static Floats Add(Floats a, Floats b) noexcept { return a + b; }
+    static Floats Subtract(Floats a, Floats b) noexcept { return a - b; }
+    static Floats Absolute(Floats a) noexcept { return (Floats)((Words)a & 0x7fffffff); }
+    static Floats MultiplyAdd(Floats a, Floats b, Floats sum) noexcept { return a * b + sum; }
+    static float Reduce(Floats sum) noexcept { return (sum[0] + sum[2]) + (sum[1] + sum[3]); }
+
+    struct Doubles {
+        double lane[4];
+    };
+    static Doubles ZeroDoubles() noexcept { return {}; }
+    static Doubles AddSquares(Doubles sum, Floats a) noexcept {
+        return {{
+            sum.lane[0] + static_cast<double>(a[0]) * a[0],
+            sum.lane[1] + static_cast<double>(a[1]) * a[1],
+            sum.lane[2] + static_cast<double>(a[2]) * a[2],
+            sum.lane[3] + static_cast<double>(a[3]) * a[3],
+        }};
+    }
+    static double ReduceDoubles(Doubles sum) noexcept {
+        return (sum.lane[0] + sum.lane[2]) + (sum.lane[1] + sum.lane[3]);
+    }
+
+    struct F32 {
+        static constexpr size_t kBytes = 4;
+        static Floats Load(const char *from) noexcept { return LoadUnaligned<Floats>(from); }
+        static Floats LoadTail(const char *from, size_t n) noexcept {
+            Floats values = {};
+            values[0] = LoadUnaligned<float>(from);
+            if (n > 1) values[1] = LoadUnaligned<float>(from + 4);
+            if (n > 2) values[2] = LoadUnaligned<float>(from + 8);
+            return values;
+        }
+    };
+
+    struct F16 {
+        static constexpr size_t kBytes = 2;
+        static Floats Load(const char *from) noexcept {
+            return Widen(Words{Bits(from), Bits(from + 2), Bits(from + 4), Bits(from + 6)});
+        }
+        static Floats LoadTail(const char *from, size_t n) noexcept {
+            return Widen(
+                Words{Bits(from), n > 1 ? Bits(from + 2) : 0, n > 2 ? Bits(from + 4) : 0, 0});
+        }
+
+      private:
+        static uint32_t Bits(const char *from) noexcept { return LoadUnaligned<uint16_t>(from); }
+        // HalfToFloat() without branches: the bits of a half, shifted, are a float 2^112 times too
+        // small, subnormals included; only infinity and NaN want another exponent.
+        static Floats Widen(Words half) noexcept {
+            const Words magnitude = (half & 0x7fff) << 13;
+            const Words scaled = (Words)((Floats)magnitude * 0x1p112f);
+            const Words infinite = (Words)(magnitude >= 0x7c00u << 13) & 0x7f800000;
+            return (Floats)(scaled | infinite | (half & 0x8000) << 16);
+        }
+    };
+
+    static void Store(float *out, Floats values) noexcept {
+        __builtin_memcpy(out, &values, sizeof values);
+    }
+    static void StoreTail(float *out, Floats values, size_t n) noexcept {
+        for (size_t i = 0; i < n; i++) out[i] = values[i];
+    }
+    static void StoreHalves(uint16_t *out, Floats values) noexcept {
+        StoreHalvesTail(out, values, kWidth);
+    }
+    static void StoreHalvesTail(uint16_t *out, Floats values, size_t n) noexcept {
+        for (size_t i = 0; i < n; i++) out[i] = FloatToHalf(values[i]).bits;
+    }
+
+    static constexpr size_t kBytes = 8;
+    using Bytes = uint64_t;
+    static Bytes LoadBytes(const char *from) noexcept { return LoadUnaligned<uint64_t>(from); }
+    static Bytes LoadBytesTail(const char *from, size_t n) noexcept {
+        Bytes bytes = 0;
+        for (size_t i = 0; i < n; i++) bytes = bytes << 8 | static_cast<uint8_t>(from[i]);
+        return bytes;
+    }
+    static Bytes And(Bytes a, Bytes b) noexcept { return a & b; }
+    static Bytes Or(Bytes a, Bytes b) noexcept { return a | b; }
+    static Bytes Xor(Bytes a, Bytes b) noexcept { return a ^ b; }
+
+    using Counts = uint64_t;
+    static Counts ZeroCounts() noexcept { return 0; }
+    // In place of __builtin_popcountll, which is a library call on baseline x86-64: counts of two,
+    // four and eight bits side by side, summed by a multiplication into the top byte.
+    static Counts AddCount(Counts sum, Bytes bits) noexcept {
+        bits -= bits >> 1 & 0x5555555555555555;
+        bits = (bits & 0x3333333333333333) + (bits >> 2 & 0x3333333333333333);
+        bits = (bits + (bits >> 4)) & 0x0f0f0f0f0f0f0f0f;
+        return sum + (bits * 0x0101010101010101 >> 56);
+    }
+    static uint64_t ReduceCounts(Counts sum) noexcept { return sum; }
+};
+
+}  // namespace
+
+constinit const Kernels kScalarKernels = MakeKernels<Scalar>(SimdLevel::kScalar, "scalar");
+
+}  // namespace vecx

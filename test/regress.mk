@@ -1,0 +1,21 @@
+# What `make installcheck` runs: every test/sql/*.sql, answers in expected/; isolation specs, if any.
+# Included by the Makefile before PGXS; test/regress runs it on a private server.
+
+REGRESS = $(sort $(patsubst $(srcdir)/test/sql/%.sql,%,$(wildcard $(srcdir)/test/sql/*.sql)))
+REGRESS_OPTS = --inputdir=$(srcdir)/test --load-extension=$(EXTENSION)
+
+# From PostgreSQL 16 on, answers to isolation specs are not looked for beside the specs.
+ISOLATION_SPECS := $(wildcard $(srcdir)/test/isolation/specs/*.spec)
+ifneq ($(ISOLATION_SPECS),)
+ISOLATION = $(sort $(patsubst $(srcdir)/test/isolation/specs/%.spec,%,$(ISOLATION_SPECS)))
+ISOLATION_OPTS = --inputdir=$(srcdir)/test/isolation --load-extension=$(EXTENSION) \
+	$(if $(filter 15,$(MAJORVERSION)),,--expecteddir=$(srcdir)/test/isolation)
+endif
+
+# pg_regress looks for answers in ./expected, which a VPATH build does not have.
+ifneq ($(srcdir),.)
+REGRESS_PREP = expected
+expected:
+	ln -s $(abspath $(srcdir))/expected $@
+EXTRA_CLEAN += expected
+endif
