@@ -25,7 +25,7 @@ T LoadUnaligned(const void *from) noexcept {
 struct Scalar {
     static constexpr size_t kWidth = 4;
     using Floats __attribute__((vector_size(16))) = float;
-    using Words __attribute__((vector_size(16))) = uint32_t;
+    using Words __attribute__((vector_size(16))) = int32_t;
 
     static Floats Zero() noexcept { return Floats{}; }
     static Floats Add(Floats a, Floats b) noexcept { return a + b; }
@@ -64,23 +64,25 @@ struct Scalar {
 
     struct F16 {
         static constexpr size_t kBytes = 2;
-        static Floats Load(const char *from) noexcept {
-            return Widen(Words{Bits(from), Bits(from + 2), Bits(from + 4), Bits(from + 6)});
-        }
+        static Floats Load(const char *from) noexcept { return Widen(LoadUnaligned<Halves>(from)); }
         static Floats LoadTail(const char *from, size_t n) noexcept {
-            return Widen(
-                Words{Bits(from), n > 1 ? Bits(from + 2) : 0, n > 2 ? Bits(from + 4) : 0, 0});
+            Halves halves = {};
+            halves[0] = LoadUnaligned<uint16_t>(from);
+            if (n > 1) halves[1] = LoadUnaligned<uint16_t>(from + 2);
+            if (n > 2) halves[2] = LoadUnaligned<uint16_t>(from + 4);
+            return Widen(halves);
         }
 
       private:
-        static uint32_t Bits(const char *from) noexcept { return LoadUnaligned<uint16_t>(from); }
+        using Halves __attribute__((vector_size(8))) = uint16_t;
         // HalfToFloat() without branches: the bits of a half, shifted, are a float 2^112 times too
         // small, subnormals included; only infinity and NaN want another exponent.
-        static Floats Widen(Words half) noexcept {
-            const Words magnitude = (half & 0x7fff) << 13;
+        static Floats Widen(Halves halves) noexcept {
+            const Words bits = __builtin_convertvector(halves, Words);
+            const Words magnitude = (bits & 0x7fff) << 13;
             const Words scaled = (Words)((Floats)magnitude * 0x1p112f);
-            const Words infinite = (Words)(magnitude >= 0x7c00u << 13) & 0x7f800000;
-            return (Floats)(scaled | infinite | (half & 0x8000) << 16);
+            const Words infinite = (Words)(magnitude >= 0x7c00 << 13) & 0x7f800000;
+            return (Floats)(scaled | infinite | (bits & 0x8000) << 16);
         }
     };
 

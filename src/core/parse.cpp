@@ -12,6 +12,7 @@
 #include <charconv>
 #include <climits>
 #include <cmath>
+#include <cstring>
 #include <iterator>
 
 #include "core/limits.h"
@@ -74,12 +75,22 @@ int64_t ScanExponent(const char *&at, const char *end, char letter) {
     return negative ? -exponent : exponent;
 }
 
-// The digits of a decimal number without its sign: d.ddd * 10^leading_exponent, d not zero.
+// The digits of a decimal number that is not zero, without its sign.
 struct Decimal {
-    const char *digits;  // the first one that is not zero
-    const char *end;     // of the digits; a point may stand between
-    int64_t leading_exponent;
+    const char *begin;
+    const char *end;  // a point may stand among them
+    int64_t count;    // of digits, with leading zeros
+    int64_t power;    // of ten, of the last digit
 };
+
+// The first digit that is not zero; `leading_exponent` becomes its power of ten.
+const char *SkipLeadingZeros(const Decimal &decimal, int64_t *leading_exponent) {
+    const char *digit = decimal.begin;
+    *leading_exponent = decimal.power + decimal.count - 1;
+    for (; *digit == '0' || *digit == '.'; ++digit)
+        if (*digit == '0') --*leading_exponent;
+    return digit;
+}
 
 // Less than, equal to or greater than zero, as the decimal is compared to the value. Exact:
 // `midpoint` lies between two neighboring floats, so 113 digits write it in full.
@@ -94,9 +105,10 @@ int CompareExactly(const Decimal &decimal, double midpoint) {
     const char *midpoint_end = text + 2 + kFractionDigits;
     const char *exponent_text = midpoint_end;
     const int64_t midpoint_exponent = ScanExponent(exponent_text, text_end, 'e');
-    if (decimal.leading_exponent != midpoint_exponent)
-        return decimal.leading_exponent < midpoint_exponent ? -1 : 1;
-    for (const char *digit = decimal.digits; digit < decimal.end; ++digit) {
+    int64_t leading_exponent;
+    const char *digit = SkipLeadingZeros(decimal, &leading_exponent);
+    if (leading_exponent != midpoint_exponent) return leading_exponent < midpoint_exponent ? -1 : 1;
+    for (; digit < decimal.end; ++digit) {
         if (*digit == '.') continue;
         const char other = midpoint_digit < midpoint_end ? *midpoint_digit++ : '0';
         if (*digit != other) return *digit < other ? -1 : 1;
@@ -107,7 +119,7 @@ int CompareExactly(const Decimal &decimal, double midpoint) {
 }
 
 // The bits of the float nearest to the decimal, ties to even, where `approximate` is the decimal
-// with a relative error of less than 4 * 2^-53. That decides all but the few that lie next to the
+// with a relative error of less than 5 * 2^-53. That decides all but the few that lie next to the
 // middle of two floats, where the digits do.
 uint32_t RoundToFloatBits(double approximate, const Decimal &decimal) {
     uint32_t lower;  // the neighbor below; that above is one more, also across infinity
@@ -138,62 +150,104 @@ uint32_t RoundToFloatBits(double approximate, const Decimal &decimal) {
     return side > 0 ? lower + 1 : lower;
 }
 
-// 10^0 to 10^64, each correctly rounded.
-constexpr double kPowersOfTen[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10,
-                                   1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21,
-                                   1e22, 1e23, 1e24, 1e25, 1e26, 1e27, 1e28, 1e29, 1e30, 1e31, 1e32,
-                                   1e33, 1e34, 1e35, 1e36, 1e37, 1e38, 1e39, 1e40, 1e41, 1e42, 1e43,
-                                   1e44, 1e45, 1e46, 1e47, 1e48, 1e49, 1e50, 1e51, 1e52, 1e53, 1e54,
-                                   1e55, 1e56, 1e57, 1e58, 1e59, 1e60, 1e61, 1e62, 1e63, 1e64};
-constexpr int kMaxPower = 64;
-static_assert(std::size(kPowersOfTen) == kMaxPower + 1);
+constexpr int kMinPower = -64;
+constexpr int kMaxPower = 38;
 
-double Scale(uint64_t significand, int power) {
-    const double value = static_cast<double>(significand);
-    return power < 0 ? value / kPowersOfTen[-power] : value * kPowersOfTen[power];
+// 10^-64 to 10^38, each correctly rounded.
+constexpr double kPowersOfTen[] = {
+    1e-64, 1e-63, 1e-62, 1e-61, 1e-60, 1e-59, 1e-58, 1e-57, 1e-56, 1e-55, 1e-54, 1e-53, 1e-52,
+    1e-51, 1e-50, 1e-49, 1e-48, 1e-47, 1e-46, 1e-45, 1e-44, 1e-43, 1e-42, 1e-41, 1e-40, 1e-39,
+    1e-38, 1e-37, 1e-36, 1e-35, 1e-34, 1e-33, 1e-32, 1e-31, 1e-30, 1e-29, 1e-28, 1e-27, 1e-26,
+    1e-25, 1e-24, 1e-23, 1e-22, 1e-21, 1e-20, 1e-19, 1e-18, 1e-17, 1e-16, 1e-15, 1e-14, 1e-13,
+    1e-12, 1e-11, 1e-10, 1e-9,  1e-8,  1e-7,  1e-6,  1e-5,  1e-4,  1e-3,  1e-2,  1e-1,  1e0,
+    1e1,   1e2,   1e3,   1e4,   1e5,   1e6,   1e7,   1e8,   1e9,   1e10,  1e11,  1e12,  1e13,
+    1e14,  1e15,  1e16,  1e17,  1e18,  1e19,  1e20,  1e21,  1e22,  1e23,  1e24,  1e25,  1e26,
+    1e27,  1e28,  1e29,  1e30,  1e31,  1e32,  1e33,  1e34,  1e35,  1e36,  1e37,  1e38};
+static_assert(std::size(kPowersOfTen) == kMaxPower - kMinPower + 1);
+
+// Three roundings, of the significand, of the power and of the product, and what the significand
+// may lack: less than 5 * 2^-53 of the value.
+double Scale(uint64_t significand, int64_t power) {
+    return static_cast<double>(significand) * kPowersOfTen[power - kMinPower];
+}
+
+constexpr int kSafeDigits = 19;  // fit into 64 bits
+
+// Numbers too long or too far from one for a plain product.
+ScannedNumber RoundUnusual(const Decimal &decimal, bool negative, size_t length) {
+    int64_t leading_exponent;
+    const char *digit = SkipLeadingZeros(decimal, &leading_exponent);
+    if (leading_exponent > 38) return MakeNumber(kInfinityBits, negative, false, length);
+    if (leading_exponent < -46) return MakeNumber(0, negative, false, length);
+
+    // What further digits than these add is less than 10^-18 of the number.
+    int taken = 0;
+    uint64_t significand = 0;
+    for (; digit < decimal.end && taken < kSafeDigits; ++digit) {
+        if (*digit == '.') continue;
+        significand = significand * 10 + static_cast<uint64_t>(*digit - '0');
+        ++taken;
+    }
+    const double approximate = Scale(significand, leading_exponent - (taken - 1));
+    return MakeNumber(RoundToFloatBits(approximate, decimal), negative, false, length);
+}
+
+bool AnyNonZeroDigit(const char *at, const char *end) {
+    return std::any_of(at, end, [](char c) { return c >= '1' && c <= '9'; });
+}
+
+// Eight characters as a number, if all are digits. Halves, quarters and eighths are joined at once.
+bool EightDigits(const char *at, uint32_t *number) {
+    if constexpr (std::endian::native != std::endian::little) return false;
+    uint64_t bytes;
+    std::memcpy(&bytes, at, sizeof(bytes));
+    bytes ^= 0x3030303030303030;
+    if (((bytes + 0x0606060606060606) | bytes) & 0xf0f0f0f0f0f0f0f0) return false;
+    bytes = bytes * 10 + (bytes >> 8);  // every other byte: two digits
+    constexpr uint64_t kPairs = 0x000000ff000000ff;
+    constexpr uint64_t kOuter = 0x000f424000000064;  // 1000000, 100
+    constexpr uint64_t kInner = 0x0000271000000001;  // 10000, 1
+    *number = static_cast<uint32_t>(
+        ((bytes & kPairs) * kOuter + ((bytes >> 16) & kPairs) * kInner) >> 32);
+    return true;
+}
+
+// Moves `at` behind the digits, and appends them to the number; modulo 2^64.
+void ScanDigits(const char *&at, const char *end, uint64_t *number) {
+    uint32_t eight;
+    while (end - at >= 8 && EightDigits(at, &eight)) {
+        *number = *number * 100000000 + eight;
+        at += 8;
+    }
+    for (; at < end && IsDigit(*at); ++at)
+        *number = *number * 10 + static_cast<uint64_t>(*at - '0');
 }
 
 // Digits with an optional point, then an optional exponent.
 ScannedNumber ScanDecimal(const char *text, const char *begin, const char *end, bool negative) {
-    constexpr int kSafeDigits = 19;  // fit into 64 bits
     const char *at = begin;
     uint64_t significand = 0;  // meaningless above kSafeDigits digits
-    for (; at < end && IsDigit(*at); ++at) significand = significand * 10 + (*at - '0');
-    int64_t digit_count = at - begin;
-    int64_t fraction_digits = 0;
+    for (; at < end && IsDigit(*at); ++at)
+        significand = significand * 10 + static_cast<uint64_t>(*at - '0');
+    Decimal decimal = {begin, at, at - begin, 0};
     if (at < end && *at == '.') {
         const char *fraction = ++at;
-        for (; at < end && IsDigit(*at); ++at) significand = significand * 10 + (*at - '0');
-        fraction_digits = at - fraction;
-        digit_count += fraction_digits;
+        ScanDigits(at, end, &significand);
+        decimal.power = fraction - at;
+        decimal.count += at - fraction;
+        decimal.end = at;
     }
-    if (digit_count == 0) return {};
-    const char *digits_end = at;
-    const int64_t exponent = ScanExponent(at, end, 'e');
+    if (decimal.count == 0) return {};
+    decimal.power += ScanExponent(at, end, 'e');
     const size_t length = at - text;
-    int64_t power = exponent - fraction_digits;  // of the last digit
 
-    if (digit_count <= kSafeDigits && significand == 0)
-        return MakeNumber(0, negative, true, length);
-
-    Decimal decimal = {begin, digits_end, power + digit_count - 1};
-    while (decimal.digits < digits_end && (*decimal.digits == '0' || *decimal.digits == '.')) {
-        if (*decimal.digits == '0') --decimal.leading_exponent;
-        ++decimal.digits;
+    if (decimal.count <= kSafeDigits && decimal.power >= kMinPower && decimal.power <= kMaxPower) {
+        if (significand == 0) return MakeNumber(0, negative, true, length);
+        const double approximate = Scale(significand, decimal.power);
+        return MakeNumber(RoundToFloatBits(approximate, decimal), negative, false, length);
     }
-    if (decimal.digits == digits_end) return MakeNumber(0, negative, true, length);
-    if (decimal.leading_exponent > 38) return MakeNumber(kInfinityBits, negative, false, length);
-    if (decimal.leading_exponent < -46) return MakeNumber(0, negative, false, length);
-
-    if (digit_count > kSafeDigits) {  // the first ones do: what they miss is below 10^-18 of it
-        int taken = 0;
-        significand = 0;
-        for (const char *digit = decimal.digits; digit < digits_end && taken < kSafeDigits; ++digit)
-            if (*digit != '.') significand = significand * 10 + (*digit - '0'), ++taken;
-        power = decimal.leading_exponent - (taken - 1);
-    }
-    const double approximate = Scale(significand, static_cast<int>(power));
-    return MakeNumber(RoundToFloatBits(approximate, decimal), negative, false, length);
+    if (!AnyNonZeroDigit(decimal.begin, decimal.end)) return MakeNumber(0, negative, true, length);
+    return RoundUnusual(decimal, negative, length);
 }
 
 // What follows "0x": hexadecimal digits with an optional point, then an optional "p" exponent of 2.

@@ -29,3 +29,20 @@ extern "C" {
 #else
 #define VECX_MODULE_MAGIC PG_MODULE_MAGIC
 #endif
+
+// 16 renamed the identity of a relation's file.
+#if PG_VERSION_NUM >= 160000
+inline RelFileLocator RelationFile(Relation relation) { return relation->rd_locator; }
+#else
+inline RelFileNode RelationFile(Relation relation) { return relation->rd_node; }
+#endif
+
+// 18 keeps the snapshot for TOAST tables itself; before, the caller lends the room for it.
+inline Snapshot ToastSnapshot([[maybe_unused]] SnapshotData *room) {
+#if PG_VERSION_NUM >= 180000
+    return get_toast_snapshot();
+#else
+    init_toast_snapshot(room);
+    return room;
+#endif
+}

@@ -16,8 +16,8 @@ struct BitView {
 
 constexpr Size kBitHeader = sizeof(int32);
 
-BitView ReadBits(FunctionCallInfo fcinfo, int number) {
-    const varlena *value = DetoastedArgument(fcinfo, number);
+BitView ReadBits(FunctionCallInfo fcinfo, CallSite *site, int number) {
+    const varlena *value = DetoastedArgument(fcinfo, site, number);
     const Size size = VARSIZE_ANY_EXHDR(value);
     int32 length = -1;
     if (size >= kBitHeader) memcpy(&length, VARDATA_ANY(value), sizeof(length));
@@ -29,8 +29,9 @@ BitView ReadBits(FunctionCallInfo fcinfo, int number) {
 
 template <class Formula>
 Datum BitDistance(FunctionCallInfo fcinfo, Formula formula) {
-    const BitView a = ReadBits(fcinfo, 0);
-    const BitView b = ReadBits(fcinfo, 1);
+    CallSite *site = CallSiteOf(fcinfo);
+    const BitView a = ReadBits(fcinfo, site, 0);
+    const BitView b = ReadBits(fcinfo, site, 1);
     if (a.length != b.length)
         ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
                         errmsg("different bit lengths %u and %u", a.length, b.length)));

@@ -25,8 +25,9 @@ const DistanceKernels &KernelsFor() {
 
 template <class Element, class Formula>
 Datum DenseDistance(FunctionCallInfo fcinfo, Formula formula) {
-    const DenseView<Element> a = ViewDense<Element>(DetoastedArgument(fcinfo, 0));
-    const DenseView<Element> b = ViewDense<Element>(DetoastedArgument(fcinfo, 1));
+    CallSite *site = CallSiteOf(fcinfo);
+    const DenseView<Element> a = ViewDense<Element>(DetoastedArgument(fcinfo, site, 0));
+    const DenseView<Element> b = ViewDense<Element>(DetoastedArgument(fcinfo, site, 1));
     CheckSameDimensions<Element>(a.dimensions, b.dimensions);
     PG_RETURN_FLOAT8(formula(KernelsFor<Element>(), a.values, b.values, a.dimensions));
 }
