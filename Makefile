@@ -24,7 +24,7 @@ override with_llvm = no
 
 # OPTFLAGS is for users with wishes of their own. Never -march: one binary serves every CPU, the
 # kernels choose at run time.
-OPTFLAGS = -O2
+OPTFLAGS = -O2 -ftree-vectorize -fvect-cost-model=dynamic
 WARNINGS = -Wall -Wextra -Wno-register -Wno-sign-compare -Wno-unused-parameter
 CORE_CXXFLAGS = -std=c++20 $(OPTFLAGS) -fno-math-errno -fPIC -fvisibility=hidden -MMD -MP \
 	$(WARNINGS) -I$(srcdir)/src

@@ -44,7 +44,10 @@ varlena *ToastReader::Fetch(const varatt_external &pointer) {
     auto *value = static_cast<varlena *>(palloc(size + VARHDRSZ));
     SET_VARSIZE(value, size + VARHDRSZ);
     const Relation relation = table_open(pointer.va_toastrelid, AccessShareLock);
-    if (relation_ != pointer.va_toastrelid || !FetchBehindLast(relation, pointer, VARDATA(value))) {
+    if (relation_ == pointer.va_toastrelid && FetchBehindLast(relation, pointer, VARDATA(value))) {
+        misses_ = 0;
+    } else {
+        misses_++;
         relation_ = InvalidOid;
         FetchByIndex(relation, pointer, VARDATA(value));
     }
@@ -144,8 +147,10 @@ void ToastReader::FetchByIndex(Relation relation, const varatt_external &pointer
     systable_endscan_ordered(scan);
     toast_close_indexes(indexes, index_count, AccessShareLock);
 
+    // Values that come in another order than they were stored make every look vain: then look rarely.
     // Temporary tables are in local buffers, which have no neighbours worth asking.
-    if (RelationUsesLocalBuffers(relation)) return;
+    const bool worth_a_look = misses_ < kPatience || misses_ % kRetry == 0;
+    if (!worth_a_look || RelationUsesLocalBuffers(relation)) return;
     last_ = {InvalidBuffer, ItemPointerGetBlockNumber(&last), ItemPointerGetOffsetNumber(&last)};
     last_.buffer = ReadBuffer(relation, last_.block);
     ReleaseBuffer(last_.buffer);

@@ -31,7 +31,11 @@ class ToastReader {
     bool FetchBehindLast(Relation relation, const varatt_external &pointer, char *out);
     void FetchByIndex(Relation relation, const varatt_external &pointer, char *out);
 
+    static constexpr uint32 kPatience = 4;  // misses in a row
+    static constexpr uint32 kRetry = 16;
+
     Oid relation_ = InvalidOid;  // that `last_` is about
+    uint32 misses_ = 0;          // in a row
     Place last_;                 // of the chunk read last
     ReadAhead read_ahead_;
 };

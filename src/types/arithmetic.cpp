@@ -1,5 +1,6 @@
 // Functions from vectors to vectors and numbers: + - * / ||, norms, normalise, parts, quantize.
 
+#include "core/finite.h"
 #include "core/kernels.h"
 #include "types/check.h"
 #include "types/vector.h"
@@ -9,27 +10,25 @@
 namespace vecx {
 namespace {
 
-// Stores floats as elements; what does not fit is an overflow, as in PostgreSQL's own arithmetic.
-void Store(const float *values, int count, float *out) {
-    for (int i = 0; i < count; i++)
-        if (unlikely(std::isinf(values[i]))) float_overflow_error();
-    memcpy(out, values, count * sizeof(float));
+// Where the floats of a result are computed: in place if it holds floats, else beside it.
+float *Workspace(Vector *result) { return result->values; }
+float *Workspace(HalfVector *result) {
+    return static_cast<float *>(palloc(result->dimensions * sizeof(float)));
 }
 
-void Store(const float *values, int count, Half *out) {
-    ActiveKernels().float_to_half(values, reinterpret_cast<uint16 *>(out), count);
-    for (int i = 0; i < count; i++)
-        if (unlikely(IsInfinite(out[i]))) float_overflow_error();
+void Store(const float *, Vector *) {}
+void Store(const float *values, HalfVector *result) {
+    ActiveKernels().float_to_half(values, reinterpret_cast<uint16 *>(result->values),
+                                  result->dimensions);
 }
 
+// Turns the computed floats into the result; infinity is an overflow, as in PostgreSQL's own
+// arithmetic, since all operands are finite.
 template <class Element>
-DenseVector<Element> *NewStored(const float *values, int count) {
-    DenseVector<Element> *result = NewDense<Element>(count);
-    Store(values, count, result->values);
-    return result;
+void Finish(const float *values, DenseVector<Element> *result) {
+    Store(values, result);
+    if (unlikely(!AllFinite(result->values, result->dimensions))) float_overflow_error();
 }
-
-float *NewFloats(int count) { return static_cast<float *>(palloc(count * sizeof(float))); }
 
 struct Add {
     static float Of(float a, float b) { return a + b; }
@@ -44,21 +43,28 @@ struct Multiply {
     static constexpr bool kMayUnderflow = true;
 };
 
+// Has a product become zero although neither factor was?
+template <class Element>
+bool Underflowed(const DenseVector<Element> *result, const float *x, const float *y) {
+    uint32 found = 0;
+    for (int i = 0; i < result->dimensions; i++)
+        found |= static_cast<uint32>(ToFloat(result->values[i]) == 0) & (x[i] != 0) & (y[i] != 0);
+    return found != 0;
+}
+
 template <class Element, class Operation>
 Datum Elementwise(FunctionCallInfo fcinfo) {
     const DenseView<Element> a = ReadDense<Element>(PG_GETARG_DATUM(0));
     const DenseView<Element> b = ReadDense<Element>(PG_GETARG_DATUM(1));
     CheckSameDimensions<Element>(a.dimensions, b.dimensions);
-    const int count = a.dimensions;
     const float *x = Floats(a);
     const float *y = Floats(b);
-    float *z = NewFloats(count);
-    for (int i = 0; i < count; i++) z[i] = Operation::Of(x[i], y[i]);
-    DenseVector<Element> *result = NewStored<Element>(z, count);
+    DenseVector<Element> *result = NewDense<Element>(a.dimensions);
+    float *z = Workspace(result);
+    for (int i = 0; i < a.dimensions; i++) z[i] = Operation::Of(x[i], y[i]);
+    Finish(z, result);
     if constexpr (Operation::kMayUnderflow)
-        for (int i = 0; i < count; i++)
-            if (unlikely(ToFloat(result->values[i]) == 0 && x[i] != 0 && y[i] != 0))
-                float_underflow_error();
+        if (unlikely(Underflowed(result, x, y))) float_underflow_error();
     PG_RETURN_POINTER(result);
 }
 
@@ -67,15 +73,15 @@ template <class Element, class Operation>
 Datum Scaled(DenseView<Element> view, float8 number, Operation operation) {
     if (std::isnan(number)) RaiseNaN(kTypeName<Element>);
     const float *x = Floats(view);
-    float *z = NewFloats(view.dimensions);
+    DenseVector<Element> *result = NewDense<Element>(view.dimensions);
+    float *z = Workspace(result);
     for (int i = 0; i < view.dimensions; i++) z[i] = static_cast<float>(operation(x[i], number));
-    // inf * 0; an infinite product of finite factors is an overflow and found when it is stored.
+    // inf * 0; an infinite product of finite factors is an overflow and found at the end.
     if (std::isinf(number)) CheckElements<Element>(z, view.dimensions);
-    DenseVector<Element> *result = NewStored<Element>(z, view.dimensions);
+    Finish(z, result);
+    if (number == 0 || std::isinf(number)) PG_RETURN_POINTER(result);
     for (int i = 0; i < view.dimensions; i++)
-        if (unlikely(ToFloat(result->values[i]) == 0 && x[i] != 0 && number != 0 &&
-                     !std::isinf(number)))
-            float_underflow_error();
+        if (unlikely(ToFloat(result->values[i]) == 0 && x[i] != 0)) float_underflow_error();
     PG_RETURN_POINTER(result);
 }
 
@@ -116,9 +122,11 @@ Datum Normalize(FunctionCallInfo fcinfo) {
     const double norm = Norm(view);
     if (!(norm > 0)) PG_RETURN_POINTER(NewDense<Element>(view.dimensions));
     const float *x = Floats(view);
-    float *z = NewFloats(view.dimensions);
+    DenseVector<Element> *result = NewDense<Element>(view.dimensions);
+    float *z = Workspace(result);
     for (int i = 0; i < view.dimensions; i++) z[i] = static_cast<float>(x[i] / norm);
-    PG_RETURN_POINTER(NewStored<Element>(z, view.dimensions));
+    Finish(z, result);
+    PG_RETURN_POINTER(result);
 }
 
 // A bit per element, set where it is above zero; the first element is the highest bit.

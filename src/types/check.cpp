@@ -2,6 +2,8 @@
 
 #include "types/check.h"
 
+#include "core/finite.h"
+
 namespace vecx {
 
 template <class Type>
@@ -53,6 +55,7 @@ void CheckElement(float value) {
 
 template <class Element>
 void CheckElements(const float *values, int count) {
+    if (likely(AllFinite(values, count))) return;
     for (int i = 0; i < count; i++) CheckElement<Element>(values[i]);
 }
 

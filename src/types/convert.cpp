@@ -2,6 +2,7 @@
 //
 // Every way in judges dimensions, elements and the type modifier, as the input functions do.
 
+#include "core/finite.h"
 #include "core/kernels.h"
 #include "types/check.h"
 #include "types/vector.h"
@@ -69,10 +70,9 @@ Vector *DenseFrom(const float *values, int count, float) {
 
 HalfVector *DenseFrom(const float *values, int count, Half) {
     HalfVector *result = NewDense<Half>(count);
-    for (int i = 0; i < count; i++) {
-        result->values[i] = CheckedHalf(values[i]);
-        CheckElement<Half>(ToFloat(result->values[i]));
-    }
+    ActiveKernels().float_to_half(values, reinterpret_cast<uint16 *>(result->values), count);
+    if (unlikely(!AllFinite(result->values, count)))
+        for (int i = 0; i < count; i++) CheckElement<Half>(ToFloat(CheckedHalf(values[i])));
     return result;
 }
 
