@@ -10,6 +10,7 @@ VECX_MODULE_MAGIC;
 
 PGDLLEXPORT void _PG_init(void);
 
-void _PG_init(void) { vecx::pg::DefineSettings(); }
-
+void _PG_init(void) {
+    vecx::pg::DefineSettings();
+}
 }

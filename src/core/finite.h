@@ -1,5 +1,5 @@
-// Are all elements of an array finite? Loops without branches, for compilers to vectorise: the answer
-// is nearly always yes, and who gets a no looks for the culprit himself.
+// Are all elements of an array finite? Loops without branches, for compilers to vectorise: the
+// answer is nearly always yes, and who gets a no looks for the culprit himself.
 
 #pragma once
 

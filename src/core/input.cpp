@@ -16,8 +16,8 @@ template <class Element>
 Parsed<Element> ParseInto(Parser<Element> parse, const char *text, size_t length, size_t capacity,
                           std::pmr::memory_resource &memory) {
     Parsed<Element> parsed;
-    parsed.elements = static_cast<Element *>(
-        memory.allocate(capacity * sizeof(Element), alignof(Element)));
+    parsed.elements =
+        static_cast<Element *>(memory.allocate(capacity * sizeof(Element), alignof(Element)));
     parsed.result = parse(text, length, parsed.elements, capacity);
     return parsed;
 }

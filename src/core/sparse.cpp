@@ -16,7 +16,8 @@ float SumOverUnion(const SparseList &a, const SparseList &b, Term term) {
     while (i < a.count && j < b.count) {
         const int32_t a_index = a.indices[i];
         const int32_t b_index = b.indices[j];
-        sum += term(a_index <= b_index ? a.values[i] : 0.0f, b_index <= a_index ? b.values[j] : 0.0f);
+        sum +=
+            term(a_index <= b_index ? a.values[i] : 0.0f, b_index <= a_index ? b.values[j] : 0.0f);
         i += a_index <= b_index;
         j += b_index <= a_index;
     }
@@ -61,7 +62,8 @@ int CompareSparse(const SparseList &a, const SparseList &b) noexcept {
     }
     // Beyond the end of the shorter vector there is no zero to compare with.
     if (a.count > common && a.indices[common] < b.dimensions) return against_zero(a.values[common]);
-    if (b.count > common && b.indices[common] < a.dimensions) return -against_zero(b.values[common]);
+    if (b.count > common && b.indices[common] < a.dimensions)
+        return -against_zero(b.values[common]);
     return (a.dimensions > b.dimensions) - (a.dimensions < b.dimensions);
 }
 

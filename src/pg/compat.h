@@ -16,10 +16,10 @@ extern "C" {
 }
 #define VECX_ERRSAVE(context, ...) errsave(context, __VA_ARGS__)
 #else
-#define VECX_ERRSAVE(context, ...)      \
-    do {                                \
-        static_cast<void>(context);     \
-        ereport(ERROR, (__VA_ARGS__));  \
+#define VECX_ERRSAVE(context, ...)     \
+    do {                               \
+        static_cast<void>(context);    \
+        ereport(ERROR, (__VA_ARGS__)); \
     } while (0)
 #endif
 
@@ -32,9 +32,13 @@ extern "C" {
 
 // 16 renamed the identity of a relation's file.
 #if PG_VERSION_NUM >= 160000
-inline RelFileLocator RelationFile(Relation relation) { return relation->rd_locator; }
+inline RelFileLocator RelationFile(Relation relation) {
+    return relation->rd_locator;
+}
 #else
-inline RelFileNode RelationFile(Relation relation) { return relation->rd_node; }
+inline RelFileNode RelationFile(Relation relation) {
+    return relation->rd_node;
+}
 #endif
 
 // 18 keeps the snapshot for TOAST tables itself; before, the caller lends the room for it.

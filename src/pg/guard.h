@@ -1,4 +1,5 @@
-// The C++ -> PostgreSQL edge: the only try/catch outside core, and the declaration of SQL functions.
+// The C++ -> PostgreSQL edge: the only try/catch outside core, and the declaration of SQL
+// functions.
 //
 // A C++ exception must not reach a C frame, and ereport() must not be called while a handler is
 // active: it jumps, and the handler would never be left. So Guard catches, copies what there is to

@@ -1,8 +1,8 @@
 // A MemoryContext as core's std::pmr::memory_resource, so that what core allocates counts where
 // PostgreSQL looks and dies with its context. Backend thread only.
 //
-// The resource has a destructor (its base class is virtual): let it live inside a call to core, in a
-// scope that ends before anything can ereport.
+// The resource has a destructor (its base class is virtual): let it live inside a call to core, in
+// a scope that ends before anything can ereport.
 
 #pragma once
 
@@ -19,8 +19,8 @@ class ContextMemory final : public std::pmr::memory_resource {
     // absurd size would raise even with NO_OOM, hence the test.
     void *do_allocate(size_t size, size_t alignment) override {
         if (alignment > MAXIMUM_ALIGNOF || size > MaxAllocHugeSize) throw std::bad_alloc();
-        void *memory = MemoryContextAllocExtended(context_, size,
-                                                  MCXT_ALLOC_NO_OOM | MCXT_ALLOC_HUGE);
+        void *memory =
+            MemoryContextAllocExtended(context_, size, MCXT_ALLOC_NO_OOM | MCXT_ALLOC_HUGE);
         if (memory == nullptr) throw std::bad_alloc();
         return memory;
     }

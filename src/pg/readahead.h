@@ -1,9 +1,9 @@
 // Fetches the next heap page of a scan into the CPU cache while the current one is worked on.
 //
-// A scan of vectors waits for memory more than it computes, and the CPU's own prefetchers stop at the
-// border of every 4 kB page. The next block of a table often lies in the buffer beside the current
-// one, since buffers are handed out in turn; the buffer descriptors tell. They are read without a
-// lock: what is stale makes a useless hint, never a wrong answer.
+// A scan of vectors waits for memory more than it computes, and the CPU's own prefetchers stop at
+// the border of every 4 kB page. The next block of a table often lies in the buffer beside the
+// current one, since buffers are handed out in turn; the buffer descriptors tell. They are read
+// without a lock: what is stale makes a useless hint, never a wrong answer.
 
 #pragma once
 

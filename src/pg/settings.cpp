@@ -32,7 +32,9 @@ bool CheckSimd(int *level, void **, GucSource) {
     return false;
 }
 
-void AssignSimd(int level, void *) { UseKernels(KernelsFor(level)); }
+void AssignSimd(int level, void *) {
+    UseKernels(KernelsFor(level));
+}
 
 }  // namespace
 

@@ -5,7 +5,9 @@
 namespace vecx::pg {
 namespace {
 
-int32 ChunkCount(int32 size) { return (size - 1) / TOAST_MAX_CHUNK_SIZE + 1; }
+int32 ChunkCount(int32 size) {
+    return (size - 1) / TOAST_MAX_CHUNK_SIZE + 1;
+}
 
 int32 ChunkSize(int32 size, int32 chunk) {
     return std::min<int32>(TOAST_MAX_CHUNK_SIZE, size - chunk * TOAST_MAX_CHUNK_SIZE);
@@ -69,8 +71,8 @@ bool ToastReader::ReadNextBlock(Relation relation, Place *place) {
     return false;
 }
 
-// Reads chunk after chunk from the place behind the last one: the next line pointer, or the first of
-// the next block. Leaves `last_` at the last chunk of the value.
+// Reads chunk after chunk from the place behind the last one: the next line pointer, or the first
+// of the next block. Leaves `last_` at the last chunk of the value.
 bool ToastReader::FetchBehindLast(Relation relation, const varatt_external &pointer, char *out) {
     const int32 size = VARATT_EXTERNAL_GET_EXTSIZE(pointer);
     const int32 chunks = ChunkCount(size);
@@ -147,8 +149,8 @@ void ToastReader::FetchByIndex(Relation relation, const varatt_external &pointer
     systable_endscan_ordered(scan);
     toast_close_indexes(indexes, index_count, AccessShareLock);
 
-    // Values that come in another order than they were stored make every look vain: then look rarely.
-    // Temporary tables are in local buffers, which have no neighbours worth asking.
+    // Values that come in another order than they were stored make every look vain: then look
+    // rarely. Temporary tables are in local buffers, which have no neighbours worth asking.
     const bool worth_a_look = misses_ < kPatience || misses_ % kRetry == 0;
     if (!worth_a_look || RelationUsesLocalBuffers(relation)) return;
     last_ = {InvalidBuffer, ItemPointerGetBlockNumber(&last), ItemPointerGetOffsetNumber(&last)};

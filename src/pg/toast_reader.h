@@ -1,10 +1,10 @@
 // Values out of line, fetched in the order of a scan.
 //
-// PostgreSQL looks each value up in the index of the TOAST table. In a scan that is most of the time
-// spent, and needless: values stored one after the other lie one after the other there too. So the
-// reader looks first behind the chunk that it read last, and takes what it finds only if that is the
-// wanted value: same id, chunks numbered 0, 1, ..., sizes as they must be, visible. Otherwise it goes
-// through the index as everybody does.
+// PostgreSQL looks each value up in the index of the TOAST table. In a scan that is most of the
+// time spent, and needless: values stored one after the other lie one after the other there too. So
+// the reader looks first behind the chunk that it read last, and takes what it finds only if that
+// is the wanted value: same id, chunks numbered 0, 1, ..., sizes as they must be, visible.
+// Otherwise it goes through the index as everybody does.
 //
 // Between calls it holds no pin and no lock, only the place; the relation is opened for each value.
 

@@ -82,10 +82,18 @@ Datum Average(FunctionCallInfo fcinfo, const char *caller) {
 
 }  // namespace
 
-VECX_FUNCTION(vecx_vector_accum) { return Accumulate<float>(fcinfo, "vector_accum"); }
-VECX_FUNCTION(vecx_halfvec_accum) { return Accumulate<Half>(fcinfo, "halfvec_accum"); }
-VECX_FUNCTION(vecx_vector_avg) { return Average<float>(fcinfo, "vector_avg"); }
-VECX_FUNCTION(vecx_halfvec_avg) { return Average<Half>(fcinfo, "halfvec_avg"); }
+VECX_FUNCTION(vecx_vector_accum) {
+    return Accumulate<float>(fcinfo, "vector_accum");
+}
+VECX_FUNCTION(vecx_halfvec_accum) {
+    return Accumulate<Half>(fcinfo, "halfvec_accum");
+}
+VECX_FUNCTION(vecx_vector_avg) {
+    return Average<float>(fcinfo, "vector_avg");
+}
+VECX_FUNCTION(vecx_halfvec_avg) {
+    return Average<Half>(fcinfo, "halfvec_avg");
+}
 
 // The states of two groups of rows, of either element type, into one.
 VECX_FUNCTION(vecx_vector_combine) {
@@ -98,7 +106,8 @@ VECX_FUNCTION(vecx_vector_combine) {
     const State state = NewState(dimensions);
     *state.Rows() = *a.Rows() + *b.Rows();
     for (int i = 0; i < dimensions; i++) {
-        const float8 sum = (a.dimensions != 0 ? a.Sums()[i] : 0) + (b.dimensions != 0 ? b.Sums()[i] : 0);
+        const float8 sum =
+            (a.dimensions != 0 ? a.Sums()[i] : 0) + (b.dimensions != 0 ? b.Sums()[i] : 0);
         if (unlikely(std::isinf(sum))) float_overflow_error();
         state.Sums()[i] = sum;
     }

@@ -1,7 +1,8 @@
 // Arguments of distance functions: detoasted once, and fetched into the cache ahead of their turn.
 // Called by types/distance.cpp and types/bit.cpp.
 //
-// What is remembered from call to call belongs to the call site: one expression of one running plan.
+// What is remembered from call to call belongs to the call site: one expression of one running
+// plan.
 
 #pragma once
 
@@ -17,9 +18,9 @@ namespace vecx {
 // every row. A value whose TOAST pointer comes a second time in a row is therefore kept; a column,
 // whose pointer changes from row to row, costs a comparison.
 struct KeptValue {
-    bool seen = false;            // is `pointer` set?
-    varatt_external pointer;      // of the call before
-    varlena *value = nullptr;     // kept since that pointer came twice
+    bool seen = false;         // is `pointer` set?
+    varatt_external pointer;   // of the call before
+    varlena *value = nullptr;  // kept since that pointer came twice
 };
 
 struct CallSite {

@@ -21,7 +21,8 @@ BitView ReadBits(FunctionCallInfo fcinfo, CallSite *site, int number) {
     const Size size = VARSIZE_ANY_EXHDR(value);
     int32 length = -1;
     if (size >= kBitHeader) memcpy(&length, VARDATA_ANY(value), sizeof(length));
-    if (length < 0 || size != kBitHeader + (static_cast<Size>(length) + BITS_PER_BYTE - 1) / BITS_PER_BYTE)
+    if (length < 0 ||
+        size != kBitHeader + (static_cast<Size>(length) + BITS_PER_BYTE - 1) / BITS_PER_BYTE)
         ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("stored bit string is damaged"),
                         errdetail("%zu bytes do not hold %d bits.", size, length)));
     return {static_cast<uint32>(length), VARDATA_ANY(value) + kBitHeader};
@@ -42,8 +43,10 @@ Datum BitDistance(FunctionCallInfo fcinfo, Formula formula) {
 }  // namespace
 
 VECX_FUNCTION(vecx_hamming_distance) {
-    return BitDistance(fcinfo, [](const BitKernels &kernels, const void *a, const void *b,
-                                  size_t n) { return static_cast<double>(kernels.hamming(a, b, n)); });
+    return BitDistance(fcinfo,
+                       [](const BitKernels &kernels, const void *a, const void *b, size_t n) {
+                           return static_cast<double>(kernels.hamming(a, b, n));
+                       });
 }
 
 VECX_FUNCTION(vecx_jaccard_distance) {

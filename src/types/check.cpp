@@ -95,23 +95,32 @@ void ReportInput(const ParseResult &result, const char *text, Node *context) {
         VECX_ERRSAVE(context, errcode(ERRCODE_DATA_EXCEPTION), errmsg(format, type));
     };
     switch (result.error) {
-        case InputError::kNone: return;
-        case InputError::kSyntax: return syntax_error(nullptr);
+        case InputError::kNone:
+            return;
+        case InputError::kSyntax:
+            return syntax_error(nullptr);
         case InputError::kMissingBracket:
             return syntax_error("Vector contents must start with \"[\".");
         case InputError::kMissingBrace:
             return syntax_error("Vector contents must start with \"{\".");
-        case InputError::kJunkAfterBracket: return syntax_error("Junk after closing right brace.");
-        case InputError::kMissingDimensions: return syntax_error("Unexpected end of input.");
-        case InputError::kJunkAfterDimensions: return syntax_error("Junk after closing.");
+        case InputError::kJunkAfterBracket:
+            return syntax_error("Junk after closing right brace.");
+        case InputError::kMissingDimensions:
+            return syntax_error("Unexpected end of input.");
+        case InputError::kJunkAfterDimensions:
+            return syntax_error("Junk after closing.");
         case InputError::kOutOfRange:
             VECX_ERRSAVE(context, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
                          errmsg("\"%.*s\" is out of range for type %s",
                                 static_cast<int>(result.length), text + result.offset, type));
             return;
-        case InputError::kNaN: return data_error("NaN not allowed in %s");
-        case InputError::kInfinite: return data_error("infinite value not allowed in %s");
-        case InputError::kNoDimensions: CheckDimensions<Type>(0, context); return;
+        case InputError::kNaN:
+            return data_error("NaN not allowed in %s");
+        case InputError::kInfinite:
+            return data_error("infinite value not allowed in %s");
+        case InputError::kNoDimensions:
+            CheckDimensions<Type>(0, context);
+            return;
         case InputError::kTooManyDimensions:
             CheckDimensions<Type>(PG_INT64_MAX, context);
             return;
@@ -120,7 +129,8 @@ void ReportInput(const ParseResult &result, const char *text, Node *context) {
                 context, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                 errmsg("%s cannot have more than %d non-zero elements", type, kMaxNonZeros));
             return;
-        case InputError::kIndexOutOfBounds: return data_error("%s index out of bounds");
+        case InputError::kIndexOutOfBounds:
+            return data_error("%s index out of bounds");
         case InputError::kDuplicateIndex:
             return data_error("%s indices must not contain duplicates");
         case InputError::kDescendingIndex:

@@ -1,5 +1,5 @@
-// The rules that every value keeps, and the errors of those that do not. One place for the messages,
-// whose texts and SQLSTATEs are pgvector's: clients match on them.
+// The rules that every value keeps, and the errors of those that do not. One place for the
+// messages, whose texts and SQLSTATEs are pgvector's: clients match on them.
 //
 // `context` is the error context of an input function (fcinfo->context): where it can take soft
 // errors, a check records the error there and returns false; otherwise it does not return.
@@ -36,7 +36,8 @@ void CheckSparseCount(int32 count, int32 dimensions);
 // The half nearest to a value; an error where that is infinite although the value is not.
 Half CheckedHalf(float value);
 
-// Reports what a parser or a decoder of core found. `text` is the literal, or nullptr for a message.
+// Reports what a parser or a decoder of core found. `text` is the literal, or nullptr for a
+// message.
 template <class Type>
 void ReportInput(const ParseResult &result, const char *text, Node *context);
 

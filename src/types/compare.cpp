@@ -1,4 +1,5 @@
-// Order, equality and hashing of vectors: btree and hash operator classes, DISTINCT, GROUP BY, joins.
+// Order, equality and hashing of vectors: btree and hash operator classes, DISTINCT, GROUP BY,
+// joins.
 //
 // Element by element, then the shorter first, as arrays compare. -0 equals 0, so both hash alike.
 // Sorts call these for as long as they run in one memory context: what was detoasted is freed.
@@ -82,7 +83,9 @@ class BlockHash {
     Value block_[kBlock];
 };
 
-float WithoutNegativeZero(float value) { return value == 0 ? 0.0f : value; }
+float WithoutNegativeZero(float value) {
+    return value == 0 ? 0.0f : value;
+}
 
 template <class Element>
 uint64 HashDense(Datum argument, uint64 seed) {
@@ -112,19 +115,33 @@ uint64 HashSparse(Datum argument, uint64 seed) {
 }  // namespace
 
 // The six operators, the btree comparison, the two hashes.
-#define VECX_COMPARISON(type, compare, hash)                                                       \
-    VECX_FUNCTION(vecx_##type##_lt) { PG_RETURN_BOOL(compare(fcinfo) < 0); }                       \
-    VECX_FUNCTION(vecx_##type##_le) { PG_RETURN_BOOL(compare(fcinfo) <= 0); }                      \
-    VECX_FUNCTION(vecx_##type##_eq) { PG_RETURN_BOOL(compare(fcinfo) == 0); }                      \
-    VECX_FUNCTION(vecx_##type##_ne) { PG_RETURN_BOOL(compare(fcinfo) != 0); }                      \
-    VECX_FUNCTION(vecx_##type##_ge) { PG_RETURN_BOOL(compare(fcinfo) >= 0); }                      \
-    VECX_FUNCTION(vecx_##type##_gt) { PG_RETURN_BOOL(compare(fcinfo) > 0); }                       \
-    VECX_FUNCTION(vecx_##type##_cmp) { PG_RETURN_INT32(compare(fcinfo)); }                         \
-    VECX_FUNCTION(vecx_##type##_hash) {                                                            \
-        PG_RETURN_UINT32(static_cast<uint32>(hash(PG_GETARG_DATUM(0), 0)));                        \
-    }                                                                                              \
-    VECX_FUNCTION(vecx_##type##_hash_extended) {                                                   \
-        PG_RETURN_UINT64(hash(PG_GETARG_DATUM(0), static_cast<uint64>(PG_GETARG_INT64(1))));       \
+#define VECX_COMPARISON(type, compare, hash)                                                 \
+    VECX_FUNCTION(vecx_##type##_lt) {                                                        \
+        PG_RETURN_BOOL(compare(fcinfo) < 0);                                                 \
+    }                                                                                        \
+    VECX_FUNCTION(vecx_##type##_le) {                                                        \
+        PG_RETURN_BOOL(compare(fcinfo) <= 0);                                                \
+    }                                                                                        \
+    VECX_FUNCTION(vecx_##type##_eq) {                                                        \
+        PG_RETURN_BOOL(compare(fcinfo) == 0);                                                \
+    }                                                                                        \
+    VECX_FUNCTION(vecx_##type##_ne) {                                                        \
+        PG_RETURN_BOOL(compare(fcinfo) != 0);                                                \
+    }                                                                                        \
+    VECX_FUNCTION(vecx_##type##_ge) {                                                        \
+        PG_RETURN_BOOL(compare(fcinfo) >= 0);                                                \
+    }                                                                                        \
+    VECX_FUNCTION(vecx_##type##_gt) {                                                        \
+        PG_RETURN_BOOL(compare(fcinfo) > 0);                                                 \
+    }                                                                                        \
+    VECX_FUNCTION(vecx_##type##_cmp) {                                                       \
+        PG_RETURN_INT32(compare(fcinfo));                                                    \
+    }                                                                                        \
+    VECX_FUNCTION(vecx_##type##_hash) {                                                      \
+        PG_RETURN_UINT32(static_cast<uint32>(hash(PG_GETARG_DATUM(0), 0)));                  \
+    }                                                                                        \
+    VECX_FUNCTION(vecx_##type##_hash_extended) {                                             \
+        PG_RETURN_UINT64(hash(PG_GETARG_DATUM(0), static_cast<uint64>(PG_GETARG_INT64(1)))); \
     }
 
 VECX_COMPARISON(vector, CompareDense<float>, HashDense<float>)

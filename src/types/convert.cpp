@@ -33,8 +33,8 @@ FloatArray ReadArray(FunctionCallInfo fcinfo) {
     if (ARR_NDIM(array) > 1)
         ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("array must be 1-D")));
     if (ARR_HASNULL(array) && array_contains_nulls(array))
-        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-                        errmsg("array must not contain nulls")));
+        ereport(ERROR,
+                (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("array must not contain nulls")));
     const int count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
     CheckDimensions<Type>(count);
     CheckExpected(PG_GETARG_INT32(1), count);
@@ -43,9 +43,15 @@ FloatArray ReadArray(FunctionCallInfo fcinfo) {
     const char *data = ARR_DATA_PTR(array);
     auto *values = static_cast<float *>(palloc(count * sizeof(float)));
     switch (ARR_ELEMTYPE(array)) {
-        case INT4OID: Convert<int32>(data, count, values); break;
-        case FLOAT4OID: Convert<float4>(data, count, values); break;
-        case FLOAT8OID: Convert<float8>(data, count, values); break;
+        case INT4OID:
+            Convert<int32>(data, count, values);
+            break;
+        case FLOAT4OID:
+            Convert<float4>(data, count, values);
+            break;
+        case FLOAT8OID:
+            Convert<float8>(data, count, values);
+            break;
         case NUMERICOID: {
             Datum *elements;
             int elements_count;
@@ -131,8 +137,12 @@ Datum DenseToSparse(FunctionCallInfo fcinfo) {
     PG_RETURN_POINTER(SparseFrom(Floats(view), view.dimensions));
 }
 
-void StoreElement(float value, float *out) { *out = value; }
-void StoreElement(float value, Half *out) { *out = CheckedHalf(value); }
+void StoreElement(float value, float *out) {
+    *out = value;
+}
+void StoreElement(float value, Half *out) {
+    *out = CheckedHalf(value);
+}
 
 template <class To>
 Datum SparseToDense(FunctionCallInfo fcinfo) {
@@ -154,19 +164,39 @@ Datum SparseToDense(FunctionCallInfo fcinfo) {
 
 }  // namespace
 
-VECX_FUNCTION(vecx_array_to_vector) { return ArrayToDense<float>(fcinfo); }
-VECX_FUNCTION(vecx_array_to_halfvec) { return ArrayToDense<Half>(fcinfo); }
+VECX_FUNCTION(vecx_array_to_vector) {
+    return ArrayToDense<float>(fcinfo);
+}
+VECX_FUNCTION(vecx_array_to_halfvec) {
+    return ArrayToDense<Half>(fcinfo);
+}
 VECX_FUNCTION(vecx_array_to_sparsevec) {
     const FloatArray array = ReadArray<SparseVector>(fcinfo);
     PG_RETURN_POINTER(SparseFrom(array.values, array.count));
 }
-VECX_FUNCTION(vecx_vector_to_float4) { return DenseToArray<float>(fcinfo); }
-VECX_FUNCTION(vecx_halfvec_to_float4) { return DenseToArray<Half>(fcinfo); }
-VECX_FUNCTION(vecx_vector_to_halfvec) { return DenseToDense<float, Half>(fcinfo); }
-VECX_FUNCTION(vecx_halfvec_to_vector) { return DenseToDense<Half, float>(fcinfo); }
-VECX_FUNCTION(vecx_vector_to_sparsevec) { return DenseToSparse<float>(fcinfo); }
-VECX_FUNCTION(vecx_halfvec_to_sparsevec) { return DenseToSparse<Half>(fcinfo); }
-VECX_FUNCTION(vecx_sparsevec_to_vector) { return SparseToDense<float>(fcinfo); }
-VECX_FUNCTION(vecx_sparsevec_to_halfvec) { return SparseToDense<Half>(fcinfo); }
+VECX_FUNCTION(vecx_vector_to_float4) {
+    return DenseToArray<float>(fcinfo);
+}
+VECX_FUNCTION(vecx_halfvec_to_float4) {
+    return DenseToArray<Half>(fcinfo);
+}
+VECX_FUNCTION(vecx_vector_to_halfvec) {
+    return DenseToDense<float, Half>(fcinfo);
+}
+VECX_FUNCTION(vecx_halfvec_to_vector) {
+    return DenseToDense<Half, float>(fcinfo);
+}
+VECX_FUNCTION(vecx_vector_to_sparsevec) {
+    return DenseToSparse<float>(fcinfo);
+}
+VECX_FUNCTION(vecx_halfvec_to_sparsevec) {
+    return DenseToSparse<Half>(fcinfo);
+}
+VECX_FUNCTION(vecx_sparsevec_to_vector) {
+    return SparseToDense<float>(fcinfo);
+}
+VECX_FUNCTION(vecx_sparsevec_to_halfvec) {
+    return SparseToDense<Half>(fcinfo);
+}
 
 }  // namespace vecx

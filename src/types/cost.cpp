@@ -1,8 +1,8 @@
 // What a distance costs the planner: a support function of the distance functions.
 //
-// One call is not one "operator": it reads the whole vector, and one that lies out of line is fetched
-// from the TOAST table first. Without this, PostgreSQL would think 1,536 dimensions as cheap as an
-// integer comparison, evaluate distances before cheap filters, and shun parallel plans.
+// One call is not one "operator": it reads the whole vector, and one that lies out of line is
+// fetched from the TOAST table first. Without this, PostgreSQL would think 1,536 dimensions as
+// cheap as an integer comparison, evaluate distances before cheap filters, and shun parallel plans.
 //
 // Anyone may attach the function to a function of his own, so nothing is assumed about the node.
 
@@ -27,9 +27,9 @@ struct Operand {
     bool fetched;  // comes from the TOAST table
 };
 
-// A column: its average width, if it was ANALYZEd, else what its type modifier says. A value goes out
-// of line when its row would not fit otherwise, unless the column forbids it; the statistics then
-// know only the width of the TOAST pointer.
+// A column: its average width, if it was ANALYZEd, else what its type modifier says. A value goes
+// out of line when its row would not fit otherwise, unless the column forbids it; the statistics
+// then know only the width of the TOAST pointer.
 Operand ColumnOperand(PlannerInfo *root, const Var *column, double bytes_per_dimension) {
     if (root == nullptr || column->varlevelsup != 0 || IS_SPECIAL_VARNO(column->varno)) return {};
     const RangeTblEntry *entry = planner_rt_fetch(column->varno, root);
@@ -89,10 +89,18 @@ Datum Support(FunctionCallInfo fcinfo, double bytes_per_dimension) {
 
 }  // namespace
 
-VECX_FUNCTION(vecx_vector_distance_support) { return Support(fcinfo, sizeof(float)); }
-VECX_FUNCTION(vecx_halfvec_distance_support) { return Support(fcinfo, sizeof(Half)); }
+VECX_FUNCTION(vecx_vector_distance_support) {
+    return Support(fcinfo, sizeof(float));
+}
+VECX_FUNCTION(vecx_halfvec_distance_support) {
+    return Support(fcinfo, sizeof(Half));
+}
 // The dimensions of a sparsevec say nothing about its size.
-VECX_FUNCTION(vecx_sparsevec_distance_support) { return Support(fcinfo, 0); }
-VECX_FUNCTION(vecx_bit_distance_support) { return Support(fcinfo, 1.0 / BITS_PER_BYTE); }
+VECX_FUNCTION(vecx_sparsevec_distance_support) {
+    return Support(fcinfo, 0);
+}
+VECX_FUNCTION(vecx_bit_distance_support) {
+    return Support(fcinfo, 1.0 / BITS_PER_BYTE);
+}
 
 }  // namespace vecx

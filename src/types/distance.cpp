@@ -63,7 +63,9 @@ double CosineDistanceOf(Kernel kernel, const void *a, const void *b, size_t n) {
 double SphericalDistanceOf(Kernel kernel, const void *a, const void *b, size_t n) {
     return SphericalDistance(kernel.inner_product(a, b, n));
 }
-double L1Of(Kernel kernel, const void *a, const void *b, size_t n) { return kernel.l1(a, b, n); }
+double L1Of(Kernel kernel, const void *a, const void *b, size_t n) {
+    return kernel.l1(a, b, n);
+}
 
 float SquaredNorm(const SparseList &list) {
     float sum = 0;
@@ -77,9 +79,13 @@ double SparseCosineSimilarity(const SparseList &a, const SparseList &b) {
 
 }  // namespace
 
-#define VECX_DENSE_DISTANCE(name, formula)                                                    \
-    VECX_FUNCTION(vecx_vector_##name) { return DenseDistance<float>(fcinfo, formula); }       \
-    VECX_FUNCTION(vecx_halfvec_##name) { return DenseDistance<Half>(fcinfo, formula); }
+#define VECX_DENSE_DISTANCE(name, formula)            \
+    VECX_FUNCTION(vecx_vector_##name) {               \
+        return DenseDistance<float>(fcinfo, formula); \
+    }                                                 \
+    VECX_FUNCTION(vecx_halfvec_##name) {              \
+        return DenseDistance<Half>(fcinfo, formula);  \
+    }
 
 VECX_DENSE_DISTANCE(l2_distance, L2Of)
 VECX_DENSE_DISTANCE(l2_squared_distance, L2SquaredOf)
@@ -90,11 +96,10 @@ VECX_DENSE_DISTANCE(cosine_similarity, CosineSimilarityOf)
 VECX_DENSE_DISTANCE(spherical_distance, SphericalDistanceOf)
 VECX_DENSE_DISTANCE(l1_distance, L1Of)
 
-#define VECX_SPARSE_DISTANCE(name, formula)                                                    \
-    VECX_FUNCTION(vecx_sparsevec_##name) {                                                     \
-        return SparseDistance(fcinfo, [](const SparseList &a, const SparseList &b) -> double { \
-            return formula;                                                                    \
-        });                                                                                    \
+#define VECX_SPARSE_DISTANCE(name, formula)                                                      \
+    VECX_FUNCTION(vecx_sparsevec_##name) {                                                       \
+        return SparseDistance(                                                                   \
+            fcinfo, [](const SparseList &a, const SparseList &b) -> double { return formula; }); \
     }
 
 VECX_SPARSE_DISTANCE(l2_distance, L2(SparseL2Squared(a, b)))

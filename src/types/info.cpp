@@ -12,7 +12,9 @@
 
 namespace vecx {
 
-VECX_FUNCTION(vecx_version) { PG_RETURN_TEXT_P(cstring_to_text(VECX_VERSION)); }
+VECX_FUNCTION(vecx_version) {
+    PG_RETURN_TEXT_P(cstring_to_text(VECX_VERSION));
+}
 
 // One row: version, compiler, postgres (what the library was built for), simd (in use),
 // simd_available (all that this processor and this build have).
@@ -32,18 +34,16 @@ VECX_FUNCTION(vecx_build_info) {
     }
 
     Datum values[] = {
-        CStringGetTextDatum(VECX_VERSION),
-        CStringGetTextDatum(VECX_COMPILER),
-        CStringGetTextDatum(PG_VERSION),
-        CStringGetTextDatum(ActiveKernels().name),
+        CStringGetTextDatum(VECX_VERSION),   CStringGetTextDatum(VECX_COMPILER),
+        CStringGetTextDatum(PG_VERSION),     CStringGetTextDatum(ActiveKernels().name),
         CStringGetTextDatum(available.data),
     };
     bool nulls[lengthof(values)] = {};
     PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row), values, nulls)));
 }
 
-// pgvector owns the same types and the same access methods, whose names are global to a database, so
-// the two cannot share one, in whatever schemas. Said before the first of many name clashes is.
+// pgvector owns the same types and the same access methods, whose names are global to a database,
+// so the two cannot share one, in whatever schemas. Said before the first of many name clashes is.
 VECX_FUNCTION(vecx_refuse_pgvector) {
     if (OidIsValid(get_extension_oid("vector", true)))
         ereport(ERROR,

@@ -52,8 +52,8 @@ VECX_FUNCTION(vecx_sparsevec_out) {
     // "{", per element ",2147483647:" and a number, "}/2147483647" and the final zero.
     constexpr Size kIndex = 12;
     constexpr Size kFrame = 14;
-    auto *text = static_cast<char *>(
-        palloc(list.count * (kIndex + FLOAT_SHORTEST_DECIMAL_LEN) + kFrame));
+    auto *text =
+        static_cast<char *>(palloc(list.count * (kIndex + FLOAT_SHORTEST_DECIMAL_LEN) + kFrame));
     char *end = text;
     *end++ = '{';
     for (int32 i = 0; i < list.count; i++) {
@@ -110,7 +110,9 @@ VECX_FUNCTION(vecx_sparsevec_send) {
     PG_RETURN_BYTEA_P(pq_endtypsend(&message));
 }
 
-VECX_FUNCTION(vecx_sparsevec_typmod_in) { return TypmodIn<SparseVector>(fcinfo); }
+VECX_FUNCTION(vecx_sparsevec_typmod_in) {
+    return TypmodIn<SparseVector>(fcinfo);
+}
 
 // sparsevec(sparsevec, typmod, explicit): what a column of type sparsevec(n) lets in.
 VECX_FUNCTION(vecx_sparsevec) {

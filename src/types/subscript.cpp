@@ -1,7 +1,9 @@
-// Reading one element: v[i] of vector and halfvec, from 1 as in arrays; outside the vector it is NULL.
+// Reading one element: v[i] of vector and halfvec, from 1 as in arrays; outside the vector it is
+// NULL.
 //
-// PostgreSQL asks the handler once per expression for three steps: transform (parse analysis), check
-// (the subscript is an integer that is not NULL) and fetch. Assigning and slicing are refused.
+// PostgreSQL asks the handler once per expression for three steps: transform (parse analysis),
+// check (the subscript is an integer that is not NULL) and fetch. Assigning and slicing are
+// refused.
 
 #include "types/check.h"
 #include "types/vector.h"
@@ -17,10 +19,10 @@ void Transform(SubscriptingRef *reference, List *indirection, ParseState *parse,
     const auto refuse = [&](const char *message, const char *hint) {
         ereport(ERROR,
                 (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("%s", message), errhint("%s", hint),
-                 parser_errposition(parse, exprLocation(first->uidx != nullptr ? first->uidx : first->lidx))));
+                 parser_errposition(
+                     parse, exprLocation(first->uidx != nullptr ? first->uidx : first->lidx))));
     };
-    if (is_assignment)
-        refuse("cannot assign to an element of a vector", "Assign a whole vector.");
+    if (is_assignment) refuse("cannot assign to an element of a vector", "Assign a whole vector.");
     if (is_slice) refuse("cannot take a slice of a vector", "Use subvector(vector, start, count).");
     if (list_length(indirection) != 1)
         refuse("vectors have one subscript", "Use vector[i], with i from 1.");
@@ -74,7 +76,11 @@ const SubscriptRoutines kRoutines = {
 
 }  // namespace
 
-VECX_FUNCTION(vecx_vector_subscript) { PG_RETURN_POINTER(&kRoutines<float>); }
-VECX_FUNCTION(vecx_halfvec_subscript) { PG_RETURN_POINTER(&kRoutines<Half>); }
+VECX_FUNCTION(vecx_vector_subscript) {
+    PG_RETURN_POINTER(&kRoutines<float>);
+}
+VECX_FUNCTION(vecx_halfvec_subscript) {
+    PG_RETURN_POINTER(&kRoutines<Half>);
+}
 
 }  // namespace vecx

@@ -8,8 +8,7 @@ namespace vecx {
 namespace {
 
 [[noreturn]] void RaiseCorrupted(const char *type, Size size, int dimensions) {
-    ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-                    errmsg("stored %s is damaged", type),
+    ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("stored %s is damaged", type),
                     errdetail("%zu bytes do not hold %d dimensions.", size, dimensions)));
     pg_unreachable();
 }
@@ -42,8 +41,7 @@ int DimensionsOf(Datum datum) {
     if (!VARATT_IS_EXTERNAL_ONDISK(value)) return ReadDense<Element>(datum).dimensions;
     const varlena *head = pg_detoast_datum_slice(value, 0, kDenseHeader);
     if (VARSIZE_ANY_EXHDR(head) < kDenseHeader) RaiseCorrupted(kTypeName<Element>, 0, 0);
-    return CheckedDimensions<Element>(VARDATA_ANY(head),
-                                      toast_raw_datum_size(datum) - VARHDRSZ);
+    return CheckedDimensions<Element>(VARDATA_ANY(head), toast_raw_datum_size(datum) - VARHDRSZ);
 }
 
 template <class Element>
@@ -75,8 +73,7 @@ DenseVector<Element> *NewDense(int dimensions) {
 }
 
 SparseVector *NewSparse(int32 dimensions, int32 count) {
-    const Size size =
-        offsetof(SparseVector, indices) + count * (sizeof(int32) + sizeof(float));
+    const Size size = offsetof(SparseVector, indices) + count * (sizeof(int32) + sizeof(float));
     auto *vector = static_cast<SparseVector *>(palloc0(size));
     SET_VARSIZE(vector, size);
     vector->dimensions = dimensions;

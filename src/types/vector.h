@@ -28,8 +28,8 @@ using HalfVector = DenseVector<Half>;
 struct SparseVector {
     int32 vl_len_;
     int32 dimensions;
-    int32 count;   // elements that are stored: those other than zero
-    int32 unused;  // 0
+    int32 count;                           // elements that are stored: those other than zero
+    int32 unused;                          // 0
     int32 indices[FLEXIBLE_ARRAY_MEMBER];  // from 0, ascending; then float values[count]
 
     float *Values() { return reinterpret_cast<float *>(indices + count); }
@@ -90,9 +90,15 @@ template <class Element>
 const float *Floats(DenseView<Element> view);
 
 // The raw value of an argument as it was passed, for detoasting that wants to look at it first.
-inline varlena *RawValue(Datum datum) { return reinterpret_cast<varlena *>(DatumGetPointer(datum)); }
+inline varlena *RawValue(Datum datum) {
+    return reinterpret_cast<varlena *>(DatumGetPointer(datum));
+}
 
-inline float ToFloat(float value) { return value; }
-inline float ToFloat(Half value) { return HalfToFloat(value); }
+inline float ToFloat(float value) {
+    return value;
+}
+inline float ToFloat(Half value) {
+    return HalfToFloat(value);
+}
 
 }  // namespace vecx
