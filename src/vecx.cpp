@@ -10,7 +10,5 @@ VECX_MODULE_MAGIC;
 
 PGDLLEXPORT void _PG_init(void);
 
-void _PG_init(void) {
-    vecx::pg::DefineSettings();
-}
+void _PG_init(void) { vecx::pg::DefineSettings(); }
 }

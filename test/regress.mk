@@ -12,10 +12,12 @@ ISOLATION_OPTS = --inputdir=$(srcdir)/test/isolation --load-extension=$(EXTENSIO
 	$(if $(filter 15,$(MAJORVERSION)),,--expecteddir=$(srcdir)/test/isolation)
 endif
 
-# pg_regress looks for answers in ./expected, which a VPATH build does not have.
+# pg_regress looks for answers in ./expected, which a VPATH build does not have. (A rule for `expected`
+# itself would never run: make finds that of the source.)
 ifneq ($(srcdir),.)
-REGRESS_PREP = expected
-expected:
-	ln -s $(abspath $(srcdir))/expected $@
+REGRESS_PREP = link-answers
+.PHONY: link-answers
+link-answers:
+	[ -e expected ] || ln -s '$(abspath $(srcdir))/expected' expected
 EXTRA_CLEAN += expected
 endif

@@ -6,8 +6,8 @@
 
 namespace vecx {
 
-constexpr int kMaxDimensions = 16000;              // vector and halfvec
+constexpr int kMaxDimensions = 16000;  // vector and halfvec
 constexpr int32_t kMaxSparseDimensions = 1000000000;
-constexpr int kMaxNonZeros = 16000;                // elements stored in one sparsevec
+constexpr int kMaxNonZeros = 16000;  // elements stored in one sparsevec
 
 }  // namespace vecx

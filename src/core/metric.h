@@ -16,9 +16,7 @@ inline double ClampSimilarity(double similarity) {
     return similarity;
 }
 
-inline double L2(float squared) {
-    return std::sqrt(static_cast<double>(squared));
-}
+inline double L2(float squared) { return std::sqrt(static_cast<double>(squared)); }
 
 // NaN if either vector is zero. The root of the product, not the product of the roots: it
 // overflows later and a vector keeps similarity 1 with itself.

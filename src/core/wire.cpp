@@ -78,12 +78,8 @@ bool SwapElements(const char *in, size_t count, char *out) {
     return (not_finite & kSign<Bits>) == 0;
 }
 
-uint32_t LoadBits(const float *value) {
-    return std::bit_cast<uint32_t>(*value);
-}
-uint16_t LoadBits(const Half *value) {
-    return value->bits;
-}
+uint32_t LoadBits(const float *value) { return std::bit_cast<uint32_t>(*value); }
+uint16_t LoadBits(const Half *value) { return value->bits; }
 
 // The error of the first element that is not finite; there is one.
 template <typename Element>

@@ -21,9 +21,9 @@ namespace vecx {
 struct WireHeader {
     InputError error = InputError::kNone;  // kTruncated or none: values are not judged here
     int32_t dimensions = 0;
-    int32_t count = 0;   // sparsevec only
+    int32_t count = 0;  // sparsevec only
     int32_t unused = 0;
-    size_t size = 0;     // bytes of the header
+    size_t size = 0;  // bytes of the header
 };
 
 WireHeader DecodeHeader(const char *bytes, size_t length) noexcept;        // vector, halfvec

@@ -32,13 +32,9 @@ extern "C" {
 
 // 16 renamed the identity of a relation's file.
 #if PG_VERSION_NUM >= 160000
-inline RelFileLocator RelationFile(Relation relation) {
-    return relation->rd_locator;
-}
+inline RelFileLocator RelationFile(Relation relation) { return relation->rd_locator; }
 #else
-inline RelFileNode RelationFile(Relation relation) {
-    return relation->rd_node;
-}
+inline RelFileNode RelationFile(Relation relation) { return relation->rd_node; }
 #endif
 
 // 18 keeps the snapshot for TOAST tables itself; before, the caller lends the room for it.

@@ -32,9 +32,7 @@ bool CheckSimd(int *level, void **, GucSource) {
     return false;
 }
 
-void AssignSimd(int level, void *) {
-    UseKernels(KernelsFor(level));
-}
+void AssignSimd(int level, void *) { UseKernels(KernelsFor(level)); }
 
 }  // namespace
 

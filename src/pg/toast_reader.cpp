@@ -5,9 +5,7 @@
 namespace vecx::pg {
 namespace {
 
-int32 ChunkCount(int32 size) {
-    return (size - 1) / TOAST_MAX_CHUNK_SIZE + 1;
-}
+int32 ChunkCount(int32 size) { return (size - 1) / TOAST_MAX_CHUNK_SIZE + 1; }
 
 int32 ChunkSize(int32 size, int32 chunk) {
     return std::min<int32>(TOAST_MAX_CHUNK_SIZE, size - chunk * TOAST_MAX_CHUNK_SIZE);

@@ -82,18 +82,10 @@ Datum Average(FunctionCallInfo fcinfo, const char *caller) {
 
 }  // namespace
 
-VECX_FUNCTION(vecx_vector_accum) {
-    return Accumulate<float>(fcinfo, "vector_accum");
-}
-VECX_FUNCTION(vecx_halfvec_accum) {
-    return Accumulate<Half>(fcinfo, "halfvec_accum");
-}
-VECX_FUNCTION(vecx_vector_avg) {
-    return Average<float>(fcinfo, "vector_avg");
-}
-VECX_FUNCTION(vecx_halfvec_avg) {
-    return Average<Half>(fcinfo, "halfvec_avg");
-}
+VECX_FUNCTION(vecx_vector_accum) { return Accumulate<float>(fcinfo, "vector_accum"); }
+VECX_FUNCTION(vecx_halfvec_accum) { return Accumulate<Half>(fcinfo, "halfvec_accum"); }
+VECX_FUNCTION(vecx_vector_avg) { return Average<float>(fcinfo, "vector_avg"); }
+VECX_FUNCTION(vecx_halfvec_avg) { return Average<Half>(fcinfo, "halfvec_avg"); }
 
 // The states of two groups of rows, of either element type, into one.
 VECX_FUNCTION(vecx_vector_combine) {

@@ -11,9 +11,7 @@ namespace vecx {
 namespace {
 
 // Where the floats of a result are computed: in place if it holds floats, else beside it.
-float *Workspace(Vector *result) {
-    return result->values;
-}
+float *Workspace(Vector *result) { return result->values; }
 float *Workspace(HalfVector *result) {
     return static_cast<float *>(palloc(result->dimensions * sizeof(float)));
 }
@@ -168,37 +166,21 @@ double SparseNorm(const SparseList &list) {
 
 }  // namespace
 
-#define VECX_FOR_DENSE(name, function)   \
-    VECX_FUNCTION(vecx_vector_##name) {  \
-        return function<float>(fcinfo);  \
-    }                                    \
-    VECX_FUNCTION(vecx_halfvec_##name) { \
-        return function<Half>(fcinfo);   \
-    }
+#define VECX_FOR_DENSE(name, function)                                    \
+    VECX_FUNCTION(vecx_vector_##name) { return function<float>(fcinfo); } \
+    VECX_FUNCTION(vecx_halfvec_##name) { return function<Half>(fcinfo); }
 
 VECX_FOR_DENSE(concat, Concatenate)
 VECX_FOR_DENSE(l2_normalize, Normalize)
 VECX_FOR_DENSE(binary_quantize, BinaryQuantize)
 VECX_FOR_DENSE(subvector, Subvector)
 
-VECX_FUNCTION(vecx_vector_add) {
-    return Elementwise<float, Add>(fcinfo);
-}
-VECX_FUNCTION(vecx_halfvec_add) {
-    return Elementwise<Half, Add>(fcinfo);
-}
-VECX_FUNCTION(vecx_vector_sub) {
-    return Elementwise<float, Subtract>(fcinfo);
-}
-VECX_FUNCTION(vecx_halfvec_sub) {
-    return Elementwise<Half, Subtract>(fcinfo);
-}
-VECX_FUNCTION(vecx_vector_mul) {
-    return Elementwise<float, Multiply>(fcinfo);
-}
-VECX_FUNCTION(vecx_halfvec_mul) {
-    return Elementwise<Half, Multiply>(fcinfo);
-}
+VECX_FUNCTION(vecx_vector_add) { return Elementwise<float, Add>(fcinfo); }
+VECX_FUNCTION(vecx_halfvec_add) { return Elementwise<Half, Add>(fcinfo); }
+VECX_FUNCTION(vecx_vector_sub) { return Elementwise<float, Subtract>(fcinfo); }
+VECX_FUNCTION(vecx_halfvec_sub) { return Elementwise<Half, Subtract>(fcinfo); }
+VECX_FUNCTION(vecx_vector_mul) { return Elementwise<float, Multiply>(fcinfo); }
+VECX_FUNCTION(vecx_halfvec_mul) { return Elementwise<Half, Multiply>(fcinfo); }
 
 #define VECX_SCALING(type, Element)                                         \
     VECX_FUNCTION(vecx_##type##_scale) {                                    \
@@ -214,22 +196,12 @@ VECX_FUNCTION(vecx_halfvec_mul) {
 VECX_SCALING(vector, float)
 VECX_SCALING(halfvec, Half)
 
-VECX_FUNCTION(vecx_vector_dims) {
-    PG_RETURN_INT32(DimensionsOf<float>(PG_GETARG_DATUM(0)));
-}
-VECX_FUNCTION(vecx_halfvec_dims) {
-    PG_RETURN_INT32(DimensionsOf<Half>(PG_GETARG_DATUM(0)));
-}
+VECX_FUNCTION(vecx_vector_dims) { PG_RETURN_INT32(DimensionsOf<float>(PG_GETARG_DATUM(0))); }
+VECX_FUNCTION(vecx_halfvec_dims) { PG_RETURN_INT32(DimensionsOf<Half>(PG_GETARG_DATUM(0))); }
 
-VECX_FUNCTION(vecx_vector_norm) {
-    PG_RETURN_FLOAT8(Norm(ReadDense<float>(PG_GETARG_DATUM(0))));
-}
-VECX_FUNCTION(vecx_halfvec_norm) {
-    PG_RETURN_FLOAT8(Norm(ReadDense<Half>(PG_GETARG_DATUM(0))));
-}
-VECX_FUNCTION(vecx_sparsevec_norm) {
-    PG_RETURN_FLOAT8(SparseNorm(ReadSparse(PG_GETARG_DATUM(0))));
-}
+VECX_FUNCTION(vecx_vector_norm) { PG_RETURN_FLOAT8(Norm(ReadDense<float>(PG_GETARG_DATUM(0)))); }
+VECX_FUNCTION(vecx_halfvec_norm) { PG_RETURN_FLOAT8(Norm(ReadDense<Half>(PG_GETARG_DATUM(0)))); }
+VECX_FUNCTION(vecx_sparsevec_norm) { PG_RETURN_FLOAT8(SparseNorm(ReadSparse(PG_GETARG_DATUM(0)))); }
 
 VECX_FUNCTION(vecx_sparsevec_l2_normalize) {
     const SparseList list = ReadSparse(PG_GETARG_DATUM(0));

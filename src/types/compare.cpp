@@ -83,9 +83,7 @@ class BlockHash {
     Value block_[kBlock];
 };
 
-float WithoutNegativeZero(float value) {
-    return value == 0 ? 0.0f : value;
-}
+float WithoutNegativeZero(float value) { return value == 0 ? 0.0f : value; }
 
 template <class Element>
 uint64 HashDense(Datum argument, uint64 seed) {
@@ -116,27 +114,13 @@ uint64 HashSparse(Datum argument, uint64 seed) {
 
 // The six operators, the btree comparison, the two hashes.
 #define VECX_COMPARISON(type, compare, hash)                                                 \
-    VECX_FUNCTION(vecx_##type##_lt) {                                                        \
-        PG_RETURN_BOOL(compare(fcinfo) < 0);                                                 \
-    }                                                                                        \
-    VECX_FUNCTION(vecx_##type##_le) {                                                        \
-        PG_RETURN_BOOL(compare(fcinfo) <= 0);                                                \
-    }                                                                                        \
-    VECX_FUNCTION(vecx_##type##_eq) {                                                        \
-        PG_RETURN_BOOL(compare(fcinfo) == 0);                                                \
-    }                                                                                        \
-    VECX_FUNCTION(vecx_##type##_ne) {                                                        \
-        PG_RETURN_BOOL(compare(fcinfo) != 0);                                                \
-    }                                                                                        \
-    VECX_FUNCTION(vecx_##type##_ge) {                                                        \
-        PG_RETURN_BOOL(compare(fcinfo) >= 0);                                                \
-    }                                                                                        \
-    VECX_FUNCTION(vecx_##type##_gt) {                                                        \
-        PG_RETURN_BOOL(compare(fcinfo) > 0);                                                 \
-    }                                                                                        \
-    VECX_FUNCTION(vecx_##type##_cmp) {                                                       \
-        PG_RETURN_INT32(compare(fcinfo));                                                    \
-    }                                                                                        \
+    VECX_FUNCTION(vecx_##type##_lt) { PG_RETURN_BOOL(compare(fcinfo) < 0); }                 \
+    VECX_FUNCTION(vecx_##type##_le) { PG_RETURN_BOOL(compare(fcinfo) <= 0); }                \
+    VECX_FUNCTION(vecx_##type##_eq) { PG_RETURN_BOOL(compare(fcinfo) == 0); }                \
+    VECX_FUNCTION(vecx_##type##_ne) { PG_RETURN_BOOL(compare(fcinfo) != 0); }                \
+    VECX_FUNCTION(vecx_##type##_ge) { PG_RETURN_BOOL(compare(fcinfo) >= 0); }                \
+    VECX_FUNCTION(vecx_##type##_gt) { PG_RETURN_BOOL(compare(fcinfo) > 0); }                 \
+    VECX_FUNCTION(vecx_##type##_cmp) { PG_RETURN_INT32(compare(fcinfo)); }                   \
     VECX_FUNCTION(vecx_##type##_hash) {                                                      \
         PG_RETURN_UINT32(static_cast<uint32>(hash(PG_GETARG_DATUM(0), 0)));                  \
     }                                                                                        \

@@ -137,12 +137,8 @@ Datum DenseToSparse(FunctionCallInfo fcinfo) {
     PG_RETURN_POINTER(SparseFrom(Floats(view), view.dimensions));
 }
 
-void StoreElement(float value, float *out) {
-    *out = value;
-}
-void StoreElement(float value, Half *out) {
-    *out = CheckedHalf(value);
-}
+void StoreElement(float value, float *out) { *out = value; }
+void StoreElement(float value, Half *out) { *out = CheckedHalf(value); }
 
 template <class To>
 Datum SparseToDense(FunctionCallInfo fcinfo) {
@@ -164,39 +160,19 @@ Datum SparseToDense(FunctionCallInfo fcinfo) {
 
 }  // namespace
 
-VECX_FUNCTION(vecx_array_to_vector) {
-    return ArrayToDense<float>(fcinfo);
-}
-VECX_FUNCTION(vecx_array_to_halfvec) {
-    return ArrayToDense<Half>(fcinfo);
-}
+VECX_FUNCTION(vecx_array_to_vector) { return ArrayToDense<float>(fcinfo); }
+VECX_FUNCTION(vecx_array_to_halfvec) { return ArrayToDense<Half>(fcinfo); }
 VECX_FUNCTION(vecx_array_to_sparsevec) {
     const FloatArray array = ReadArray<SparseVector>(fcinfo);
     PG_RETURN_POINTER(SparseFrom(array.values, array.count));
 }
-VECX_FUNCTION(vecx_vector_to_float4) {
-    return DenseToArray<float>(fcinfo);
-}
-VECX_FUNCTION(vecx_halfvec_to_float4) {
-    return DenseToArray<Half>(fcinfo);
-}
-VECX_FUNCTION(vecx_vector_to_halfvec) {
-    return DenseToDense<float, Half>(fcinfo);
-}
-VECX_FUNCTION(vecx_halfvec_to_vector) {
-    return DenseToDense<Half, float>(fcinfo);
-}
-VECX_FUNCTION(vecx_vector_to_sparsevec) {
-    return DenseToSparse<float>(fcinfo);
-}
-VECX_FUNCTION(vecx_halfvec_to_sparsevec) {
-    return DenseToSparse<Half>(fcinfo);
-}
-VECX_FUNCTION(vecx_sparsevec_to_vector) {
-    return SparseToDense<float>(fcinfo);
-}
-VECX_FUNCTION(vecx_sparsevec_to_halfvec) {
-    return SparseToDense<Half>(fcinfo);
-}
+VECX_FUNCTION(vecx_vector_to_float4) { return DenseToArray<float>(fcinfo); }
+VECX_FUNCTION(vecx_halfvec_to_float4) { return DenseToArray<Half>(fcinfo); }
+VECX_FUNCTION(vecx_vector_to_halfvec) { return DenseToDense<float, Half>(fcinfo); }
+VECX_FUNCTION(vecx_halfvec_to_vector) { return DenseToDense<Half, float>(fcinfo); }
+VECX_FUNCTION(vecx_vector_to_sparsevec) { return DenseToSparse<float>(fcinfo); }
+VECX_FUNCTION(vecx_halfvec_to_sparsevec) { return DenseToSparse<Half>(fcinfo); }
+VECX_FUNCTION(vecx_sparsevec_to_vector) { return SparseToDense<float>(fcinfo); }
+VECX_FUNCTION(vecx_sparsevec_to_halfvec) { return SparseToDense<Half>(fcinfo); }
 
 }  // namespace vecx

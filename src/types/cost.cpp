@@ -89,18 +89,10 @@ Datum Support(FunctionCallInfo fcinfo, double bytes_per_dimension) {
 
 }  // namespace
 
-VECX_FUNCTION(vecx_vector_distance_support) {
-    return Support(fcinfo, sizeof(float));
-}
-VECX_FUNCTION(vecx_halfvec_distance_support) {
-    return Support(fcinfo, sizeof(Half));
-}
+VECX_FUNCTION(vecx_vector_distance_support) { return Support(fcinfo, sizeof(float)); }
+VECX_FUNCTION(vecx_halfvec_distance_support) { return Support(fcinfo, sizeof(Half)); }
 // The dimensions of a sparsevec say nothing about its size.
-VECX_FUNCTION(vecx_sparsevec_distance_support) {
-    return Support(fcinfo, 0);
-}
-VECX_FUNCTION(vecx_bit_distance_support) {
-    return Support(fcinfo, 1.0 / BITS_PER_BYTE);
-}
+VECX_FUNCTION(vecx_sparsevec_distance_support) { return Support(fcinfo, 0); }
+VECX_FUNCTION(vecx_bit_distance_support) { return Support(fcinfo, 1.0 / BITS_PER_BYTE); }
 
 }  // namespace vecx

@@ -120,41 +120,17 @@ Datum Enforce(FunctionCallInfo fcinfo) {
 
 }  // namespace
 
-VECX_FUNCTION(vecx_vector_in) {
-    return In<float>(fcinfo);
-}
-VECX_FUNCTION(vecx_halfvec_in) {
-    return In<Half>(fcinfo);
-}
-VECX_FUNCTION(vecx_vector_out) {
-    return Out<float>(fcinfo);
-}
-VECX_FUNCTION(vecx_halfvec_out) {
-    return Out<Half>(fcinfo);
-}
-VECX_FUNCTION(vecx_vector_recv) {
-    return Receive<float>(fcinfo);
-}
-VECX_FUNCTION(vecx_halfvec_recv) {
-    return Receive<Half>(fcinfo);
-}
-VECX_FUNCTION(vecx_vector_send) {
-    return Send<float>(fcinfo);
-}
-VECX_FUNCTION(vecx_halfvec_send) {
-    return Send<Half>(fcinfo);
-}
-VECX_FUNCTION(vecx_vector_typmod_in) {
-    return TypmodIn<float>(fcinfo);
-}
-VECX_FUNCTION(vecx_halfvec_typmod_in) {
-    return TypmodIn<Half>(fcinfo);
-}
-VECX_FUNCTION(vecx_vector) {
-    return Enforce<float>(fcinfo);
-}
-VECX_FUNCTION(vecx_halfvec) {
-    return Enforce<Half>(fcinfo);
-}
+VECX_FUNCTION(vecx_vector_in) { return In<float>(fcinfo); }
+VECX_FUNCTION(vecx_halfvec_in) { return In<Half>(fcinfo); }
+VECX_FUNCTION(vecx_vector_out) { return Out<float>(fcinfo); }
+VECX_FUNCTION(vecx_halfvec_out) { return Out<Half>(fcinfo); }
+VECX_FUNCTION(vecx_vector_recv) { return Receive<float>(fcinfo); }
+VECX_FUNCTION(vecx_halfvec_recv) { return Receive<Half>(fcinfo); }
+VECX_FUNCTION(vecx_vector_send) { return Send<float>(fcinfo); }
+VECX_FUNCTION(vecx_halfvec_send) { return Send<Half>(fcinfo); }
+VECX_FUNCTION(vecx_vector_typmod_in) { return TypmodIn<float>(fcinfo); }
+VECX_FUNCTION(vecx_halfvec_typmod_in) { return TypmodIn<Half>(fcinfo); }
+VECX_FUNCTION(vecx_vector) { return Enforce<float>(fcinfo); }
+VECX_FUNCTION(vecx_halfvec) { return Enforce<Half>(fcinfo); }
 
 }  // namespace vecx

@@ -63,9 +63,7 @@ double CosineDistanceOf(Kernel kernel, const void *a, const void *b, size_t n) {
 double SphericalDistanceOf(Kernel kernel, const void *a, const void *b, size_t n) {
     return SphericalDistance(kernel.inner_product(a, b, n));
 }
-double L1Of(Kernel kernel, const void *a, const void *b, size_t n) {
-    return kernel.l1(a, b, n);
-}
+double L1Of(Kernel kernel, const void *a, const void *b, size_t n) { return kernel.l1(a, b, n); }
 
 float SquaredNorm(const SparseList &list) {
     float sum = 0;
@@ -79,13 +77,9 @@ double SparseCosineSimilarity(const SparseList &a, const SparseList &b) {
 
 }  // namespace
 
-#define VECX_DENSE_DISTANCE(name, formula)            \
-    VECX_FUNCTION(vecx_vector_##name) {               \
-        return DenseDistance<float>(fcinfo, formula); \
-    }                                                 \
-    VECX_FUNCTION(vecx_halfvec_##name) {              \
-        return DenseDistance<Half>(fcinfo, formula);  \
-    }
+#define VECX_DENSE_DISTANCE(name, formula)                                              \
+    VECX_FUNCTION(vecx_vector_##name) { return DenseDistance<float>(fcinfo, formula); } \
+    VECX_FUNCTION(vecx_halfvec_##name) { return DenseDistance<Half>(fcinfo, formula); }
 
 VECX_DENSE_DISTANCE(l2_distance, L2Of)
 VECX_DENSE_DISTANCE(l2_squared_distance, L2SquaredOf)

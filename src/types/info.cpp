@@ -12,9 +12,7 @@
 
 namespace vecx {
 
-VECX_FUNCTION(vecx_version) {
-    PG_RETURN_TEXT_P(cstring_to_text(VECX_VERSION));
-}
+VECX_FUNCTION(vecx_version) { PG_RETURN_TEXT_P(cstring_to_text(VECX_VERSION)); }
 
 // One row: version, compiler, postgres (what the library was built for), simd (in use),
 // simd_available (all that this processor and this build have).

@@ -12,9 +12,7 @@
 namespace vecx {
 namespace {
 
-void RaiseInput(InputError error) {
-    ReportInput<SparseVector>({.error = error}, nullptr, nullptr);
-}
+void RaiseInput(InputError error) { ReportInput<SparseVector>({.error = error}, nullptr, nullptr); }
 
 }  // namespace
 
@@ -110,9 +108,7 @@ VECX_FUNCTION(vecx_sparsevec_send) {
     PG_RETURN_BYTEA_P(pq_endtypsend(&message));
 }
 
-VECX_FUNCTION(vecx_sparsevec_typmod_in) {
-    return TypmodIn<SparseVector>(fcinfo);
-}
+VECX_FUNCTION(vecx_sparsevec_typmod_in) { return TypmodIn<SparseVector>(fcinfo); }
 
 // sparsevec(sparsevec, typmod, explicit): what a column of type sparsevec(n) lets in.
 VECX_FUNCTION(vecx_sparsevec) {

@@ -76,11 +76,7 @@ const SubscriptRoutines kRoutines = {
 
 }  // namespace
 
-VECX_FUNCTION(vecx_vector_subscript) {
-    PG_RETURN_POINTER(&kRoutines<float>);
-}
-VECX_FUNCTION(vecx_halfvec_subscript) {
-    PG_RETURN_POINTER(&kRoutines<Half>);
-}
+VECX_FUNCTION(vecx_vector_subscript) { PG_RETURN_POINTER(&kRoutines<float>); }
+VECX_FUNCTION(vecx_halfvec_subscript) { PG_RETURN_POINTER(&kRoutines<Half>); }
 
 }  // namespace vecx

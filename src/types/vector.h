@@ -94,11 +94,7 @@ inline varlena *RawValue(Datum datum) {
     return reinterpret_cast<varlena *>(DatumGetPointer(datum));
 }
 
-inline float ToFloat(float value) {
-    return value;
-}
-inline float ToFloat(Half value) {
-    return HalfToFloat(value);
-}
+inline float ToFloat(float value) { return value; }
+inline float ToFloat(Half value) { return HalfToFloat(value); }
 
 }  // namespace vecx

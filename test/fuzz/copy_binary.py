@@ -281,6 +281,9 @@ class Server:
         self.pq = pq
         self.connection = psycopg.connect(dsn, autocommit=True)
         self.libpq = self.connection.pgconn
+        # psycopg's non-blocking mode waits for room to send without reading: with a batch of answers
+        # on its way back, neither side could go on.
+        self.libpq.nonblocking = 0
         execute = self.connection.execute
         self.made_extension = not execute(
             "SELECT FROM pg_extension WHERE extname = 'vecx'"

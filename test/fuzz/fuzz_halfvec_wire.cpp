@@ -4,9 +4,7 @@
 
 namespace {
 
-vecx::Half Read(const uint8_t *bytes) {
-    return {vecx::fuzz::BigEndian16(bytes)};
-}
+vecx::Half Read(const uint8_t *bytes) { return {vecx::fuzz::BigEndian16(bytes)}; }
 
 }  // namespace
 

@@ -14,12 +14,8 @@ namespace vecx::fuzz {
 
 namespace {
 
-int32_t ReadIndex(const uint8_t *bytes) {
-    return static_cast<int32_t>(BigEndian32(bytes));
-}
-float ReadValue(const uint8_t *bytes) {
-    return std::bit_cast<float>(BigEndian32(bytes));
-}
+int32_t ReadIndex(const uint8_t *bytes) { return static_cast<int32_t>(BigEndian32(bytes)); }
+float ReadValue(const uint8_t *bytes) { return std::bit_cast<float>(BigEndian32(bytes)); }
 
 // All indices in order, then all values in order.
 InputError Judge(const uint8_t *bytes, size_t length, int32_t dimensions, size_t count) {

@@ -4,13 +4,9 @@
 
 namespace {
 
-float Read(const uint8_t *bytes) {
-    return std::bit_cast<float>(vecx::fuzz::BigEndian32(bytes));
-}
+float Read(const uint8_t *bytes) { return std::bit_cast<float>(vecx::fuzz::BigEndian32(bytes)); }
 
-float ToFloat(float value) {
-    return value;
-}
+float ToFloat(float value) { return value; }
 
 }  // namespace
 

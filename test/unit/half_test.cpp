@@ -33,13 +33,9 @@ uint16_t Nearest(float value) {
     return sign | static_cast<uint16_t>(exponent > 15 || bits > 0x7c00 ? 0x7c00 : bits);
 }
 
-uint16_t HalfBits(float value) {
-    return FloatToHalf(value).bits;
-}
+uint16_t HalfBits(float value) { return FloatToHalf(value).bits; }
 
-float FloatOf(uint32_t bits) {
-    return std::bit_cast<float>(bits);
-}
+float FloatOf(uint32_t bits) { return std::bit_cast<float>(bits); }
 
 TEST(HalfTest, EveryHalfHasItsValue) {
     for (uint32_t bits = 0; bits < 0x10000; bits++) {

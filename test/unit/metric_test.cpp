@@ -47,9 +47,7 @@ TEST(Metric, JaccardOfDisjointOrEmptySetsIsOne) {
     EXPECT_DOUBLE_EQ(JaccardDistance({1, 4}), 0.75);
 }
 
-TEST(Metric, L2OfInfiniteSumIsInfinite) {
-    EXPECT_EQ(L2(kInfinity), kInfinity);
-}
+TEST(Metric, L2OfInfiniteSumIsInfinite) { EXPECT_EQ(L2(kInfinity), kInfinity); }
 
 TEST(Finite, FindsTheOneThatIsNot) {
     for (const float culprit : {kInfinity, -kInfinity, kNaN}) {

@@ -25,9 +25,7 @@
 
 namespace vecx {
 
-void PrintTo(InputError error, std::ostream *out) {
-    *out << static_cast<int>(error);
-}
+void PrintTo(InputError error, std::ostream *out) { *out << static_cast<int>(error); }
 
 namespace {
 
@@ -798,30 +796,16 @@ void CompareMany(int count, uint64_t seed, std::string (NumberMaker::*make)()) {
     }
 }
 
-TEST(ScanNumber, OrdinaryAsStrtof) {
-    CompareMany(200000, 1, &NumberMaker::Ordinary);
-}
-TEST(ScanNumber, ScaledAsStrtof) {
-    CompareMany(200000, 2, &NumberMaker::Scaled);
-}
-TEST(ScanNumber, HalfwayAsStrtof) {
-    CompareMany(100000, 3, &NumberMaker::Halfway);
-}
-TEST(ScanNumber, NearlyHalfwayAsStrtof) {
-    CompareMany(200000, 4, &NumberMaker::NearlyHalfway);
-}
-TEST(ScanNumber, LongAsStrtof) {
-    CompareMany(20000, 5, &NumberMaker::Long);
-}
-TEST(ScanNumber, HexadecimalAsStrtof) {
-    CompareMany(200000, 6, &NumberMaker::Hexadecimal);
-}
+TEST(ScanNumber, OrdinaryAsStrtof) { CompareMany(200000, 1, &NumberMaker::Ordinary); }
+TEST(ScanNumber, ScaledAsStrtof) { CompareMany(200000, 2, &NumberMaker::Scaled); }
+TEST(ScanNumber, HalfwayAsStrtof) { CompareMany(100000, 3, &NumberMaker::Halfway); }
+TEST(ScanNumber, NearlyHalfwayAsStrtof) { CompareMany(200000, 4, &NumberMaker::NearlyHalfway); }
+TEST(ScanNumber, LongAsStrtof) { CompareMany(20000, 5, &NumberMaker::Long); }
+TEST(ScanNumber, HexadecimalAsStrtof) { CompareMany(200000, 6, &NumberMaker::Hexadecimal); }
 TEST(ScanNumber, HexadecimalHalfwayAsStrtof) {
     CompareMany(100000, 7, &NumberMaker::HexadecimalHalfway);
 }
-TEST(ScanNumber, GarbageAsStrtof) {
-    CompareMany(300000, 8, &NumberMaker::Garbage);
-}
+TEST(ScanNumber, GarbageAsStrtof) { CompareMany(300000, 8, &NumberMaker::Garbage); }
 
 }  // namespace
 }  // namespace vecx

@@ -17,9 +17,7 @@
 
 namespace vecx {
 
-void PrintTo(InputError error, std::ostream *out) {
-    *out << static_cast<int>(error);
-}
+void PrintTo(InputError error, std::ostream *out) { *out << static_cast<int>(error); }
 
 namespace {
 
@@ -43,15 +41,9 @@ std::string BigEndian(uint64_t bits, int size) {
     return bytes;
 }
 
-std::string Bytes(float value) {
-    return BigEndian(std::bit_cast<uint32_t>(value), 4);
-}
-std::string Bytes(Half value) {
-    return BigEndian(value.bits, 2);
-}
-std::string Bytes(int32_t value) {
-    return BigEndian(static_cast<uint32_t>(value), 4);
-}
+std::string Bytes(float value) { return BigEndian(std::bit_cast<uint32_t>(value), 4); }
+std::string Bytes(Half value) { return BigEndian(value.bits, 2); }
+std::string Bytes(int32_t value) { return BigEndian(static_cast<uint32_t>(value), 4); }
 
 template <typename Element>
 std::string AllBytes(const std::vector<Element> &elements) {
