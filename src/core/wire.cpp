@@ -61,8 +61,7 @@ bool SwapElements(const char *in, size_t count, char *out) {
         Vector block;
         std::memcpy(&block, in + i * sizeof(Bits), sizeof(block));
         const Vector swapped = SwapBytes<Bits>(block);
-        // One of the two is in the machine's order; which, depends on the direction, and only
-        // decoders ask for the verdict.
+        // In the machine's order only when decoding; encoders do not ask for the verdict.
         block_not_finite |= (swapped & kMagnitude<Bits>)+kCarry;
         std::memcpy(out + i * sizeof(Bits), &swapped, sizeof(swapped));
     }

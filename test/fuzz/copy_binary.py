@@ -153,7 +153,9 @@ class Maker:
             return struct.pack(">hh", count, 0) + self.elements(self.floats, 4, count)
         if kind == "halfvec":
             return struct.pack(">hh", count, 0) + self.elements(self.halves, 2, count)
-        dimensions = self.random.choice((3, count, 2 * count, 1000, 100_000, MAX_SPARSE_DIMENSIONS))
+        dimensions = self.random.choice(
+            (3, count, 2 * count, 1000, 100_000, MAX_SPARSE_DIMENSIONS)
+        )
         count = min(self.random.choice((0, 1, count, count)), dimensions)
         indices = sorted(self.random.sample(range(dimensions), count))
         return (
@@ -281,8 +283,8 @@ class Server:
         self.pq = pq
         self.connection = psycopg.connect(dsn, autocommit=True)
         self.libpq = self.connection.pgconn
-        # psycopg's non-blocking mode waits for room to send without reading: with a batch of answers
-        # on its way back, neither side could go on.
+        # psycopg's non-blocking mode waits for room to send without reading: with a batch of
+        # answers on its way back, neither side could go on.
         self.libpq.nonblocking = 0
         execute = self.connection.execute
         self.made_extension = not execute(
@@ -401,7 +403,8 @@ class Tally:
             allowed = "/".join(sorted(message.faults)) or "acceptance"
             self.report(message, f"answered by {sqlstate or 'acceptance'}, expected {allowed}")
         elif sqlstate is None and not message.broken_frame and value != message.content:
-            self.report(message, "came back changed: " + ("nothing" if value is None else value.hex()))
+            back = "nothing" if value is None else value.hex()
+            self.report(message, f"was accepted and came back as {back}")
 
     def report(self, message: Message, what: str) -> None:
         self.wrong += 1
@@ -436,13 +439,15 @@ def run(options: argparse.Namespace) -> int:
             except LostConnection as error:
                 tally.crashes += 1
                 print(f"the connection broke: {error}", file=sys.stderr)
-                print(f"    in messages {tally.sent} to {tally.sent + len(messages)}", file=sys.stderr)
+                last = tally.sent + len(messages)
+                print(f"    in messages {tally.sent} to {last}", file=sys.stderr)
                 break
         for message, (sqlstate, value) in zip(messages, answers):
             tally.add(message, sqlstate, value)
         if time.monotonic() - shown > 5:
             shown = time.monotonic()
-            print(f"{tally.sent} sent, {tally.accepted} accepted, {tally.wrong} wrong", file=sys.stderr)
+            counts = f"{tally.sent} sent, {tally.accepted} accepted, {tally.wrong} wrong"
+            print(counts, file=sys.stderr)
     if server and tally.crashes == 0:
         if server.identity() != before:
             tally.crashes += 1
