@@ -56,6 +56,18 @@ bool Magnitude(const char *begin, const char *end, bool hexadecimal, int64_t *po
     return true;
 }
 
+// Where a hexadecimal number ends. libstdc++ itself would take "1p+-3" as a whole.
+const char *HexadecimalEnd(const char *at, const char *end) {
+    bool after_point = false;
+    for (; at < end && (IsHexDigit(*at) || (*at == '.' && !after_point)); ++at)
+        after_point |= *at == '.';
+    if (at == end || (*at != 'p' && *at != 'P')) return at;
+    const char *digit = at + 1;
+    if (digit < end && (*digit == '+' || *digit == '-')) ++digit;
+    if (digit == end || !IsDigit(*digit)) return at;
+    return std::find_if_not(digit, end, IsDigit);
+}
+
 struct ScannedInteger {
     int32_t value = 0;  // clamped
     const char *end;    // where it started: none
@@ -150,8 +162,9 @@ ScannedNumber ScanNumber(const char *text, size_t length) noexcept {
     if (hexadecimal) at += 2;
 
     ScannedNumber number;
-    const auto [after, error] = std::from_chars(
-        at, end, number.value, hexadecimal ? std::chars_format::hex : std::chars_format::general);
+    const auto [after, error] = hexadecimal ? std::from_chars(at, HexadecimalEnd(at, end),
+                                                              number.value, std::chars_format::hex)
+                                            : std::from_chars(at, end, number.value);
     if (error == std::errc::invalid_argument) return {};
     number.length = after - text;
 
