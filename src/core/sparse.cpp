@@ -37,17 +37,7 @@ float SparseL1(const SparseList &a, const SparseList &b) noexcept {
 }
 
 float SparseInnerProduct(const SparseList &a, const SparseList &b) noexcept {
-    float sum = 0;
-    int32_t i = 0;
-    int32_t j = 0;
-    while (i < a.count && j < b.count) {
-        const int32_t a_index = a.indices[i];
-        const int32_t b_index = b.indices[j];
-        if (a_index == b_index) sum += a.values[i] * b.values[j];
-        i += a_index <= b_index;
-        j += b_index <= a_index;
-    }
-    return sum;
+    return SumOverUnion(a, b, [](float x, float y) { return x * y; });
 }
 
 int CompareSparse(const SparseList &a, const SparseList &b) noexcept {
