@@ -11,7 +11,7 @@ DROP FUNCTION vecx_refuse_pgvector();
 -- About this installation
 
 CREATE FUNCTION vecx_version() RETURNS text
-    AS 'MODULE_PATHNAME', 'vecx_version' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+    AS 'MODULE_PATHNAME', 'vecx_version' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION vecx_version() IS 'version of the vecx library';
 
 CREATE FUNCTION vecx_build_info(OUT version text, OUT compiler text, OUT postgres text,

@@ -11,101 +11,98 @@ int32 ChunkSize(int32 size, int32 chunk) {
     return std::min<int32>(TOAST_MAX_CHUNK_SIZE, size - chunk * TOAST_MAX_CHUNK_SIZE);
 }
 
-struct Chunk {
-    Oid value;
-    int32 number;
-    const char *data;
-    Size size;
-};
-
-// The columns of a TOAST table are (oid, int4, bytea), none of them NULL, the last one never
-// compressed. False if the tuple is anything else.
-bool ReadChunk(const HeapTupleData &tuple, Chunk *chunk) {
+// If the tuple is chunk `number` of the value, its data; otherwise nullptr. The columns of a TOAST
+// table are (oid, int4, bytea), none of them NULL, the last one never compressed.
+const char *ChunkData(const HeapTupleData &tuple, const varatt_external &pointer, int32 number) {
     constexpr Size kFixed = sizeof(Oid) + sizeof(int32);
     const HeapTupleHeader header = tuple.t_data;
-    if ((header->t_infomask & HEAP_HASNULL) != 0 || HeapTupleHeaderGetNatts(header) != 3 ||
-        tuple.t_len < header->t_hoff + kFixed + VARHDRSZ)
-        return false;
+    if (tuple.t_len < SizeofHeapTupleHeader || (header->t_infomask & HEAP_HASNULL) != 0 ||
+        HeapTupleHeaderGetNatts(header) != 3 || tuple.t_len < header->t_hoff + kFixed + VARHDRSZ)
+        return nullptr;
     const char *columns = reinterpret_cast<const char *>(header) + header->t_hoff;
-    memcpy(&chunk->value, columns, sizeof(Oid));
-    memcpy(&chunk->number, columns + sizeof(Oid), sizeof(int32));
+    Oid id;
+    int32 stored_number;
+    memcpy(&id, columns, sizeof(id));
+    memcpy(&stored_number, columns + sizeof(id), sizeof(stored_number));
     const char *data = columns + kFixed;
-    if (VARATT_IS_EXTERNAL(data) || VARATT_IS_COMPRESSED(data)) return false;
-    chunk->data = VARDATA_ANY(data);
-    chunk->size = VARSIZE_ANY_EXHDR(data);
-    return header->t_hoff + kFixed + VARSIZE_ANY(data) <= tuple.t_len;
+    const int32 size = VARATT_EXTERNAL_GET_EXTSIZE(pointer);
+    if (id != pointer.va_valueid || stored_number != number || VARATT_IS_EXTERNAL(data) ||
+        VARATT_IS_COMPRESSED(data) || tuple.t_len < header->t_hoff + kFixed + VARSIZE_ANY(data) ||
+        VARSIZE_ANY_EXHDR(data) != static_cast<Size>(ChunkSize(size, number)))
+        return nullptr;
+    return VARDATA_ANY(data);
+}
+
+bool IsLive(const HeapTupleHeader header) {
+    if ((header->t_infomask & HEAP_XMAX_INVALID) == 0) return false;
+    if (HeapTupleHeaderXminCommitted(header)) return true;
+    const TransactionId inserter = HeapTupleHeaderGetXmin(header);
+    return TransactionIdIsCurrentTransactionId(inserter) || TransactionIdDidCommit(inserter);
 }
 
 }  // namespace
 
 varlena *ToastReader::Fetch(const varatt_external &pointer) {
     Assert(!VARATT_EXTERNAL_IS_COMPRESSED(pointer));
-    const int32 size = VARATT_EXTERNAL_GET_EXTSIZE(pointer);
-    auto *value = static_cast<varlena *>(palloc(size + VARHDRSZ));
-    SET_VARSIZE(value, size + VARHDRSZ);
     const Relation relation = table_open(pointer.va_toastrelid, AccessShareLock);
-    if (relation_ == pointer.va_toastrelid && FetchBehindLast(relation, pointer, VARDATA(value))) {
-        misses_ = 0;
-    } else {
-        misses_++;
-        relation_ = InvalidOid;
-        FetchByIndex(relation, pointer, VARDATA(value));
+    varlena *value = nullptr;
+    if (relation->rd_rel->relam == HEAP_TABLE_AM_OID) {
+        const int32 size = VARATT_EXTERNAL_GET_EXTSIZE(pointer);
+        value = static_cast<varlena *>(palloc(size + VARHDRSZ));
+        SET_VARSIZE(value, size + VARHDRSZ);
+        if (relation_ == pointer.va_toastrelid &&
+            FetchBehindLast(relation, pointer, VARDATA(value))) {
+            misses_ = 0;
+        } else {
+            misses_++;
+            relation_ = InvalidOid;
+            if (!FetchByIndex(relation, pointer, VARDATA(value))) value = nullptr;
+        }
     }
     table_close(relation, AccessShareLock);
     return value;
 }
 
-// Pins the block after that of `place` if it lies in a neighbouring buffer, before its first item.
-bool ToastReader::ReadNextBlock(Relation relation, Place *place) {
-    const Buffer current = place->buffer;
-    place->block++;
-    place->offset = InvalidOffsetNumber;
-    for (const Buffer neighbor : {current + 1, current - 1}) {
-        if (neighbor < 1 || neighbor > NBuffers) continue;
-        place->buffer = neighbor;
-        if (ReadRecentBuffer(RelationFile(relation), MAIN_FORKNUM, place->block, neighbor))
-            return true;
-    }
-    return false;
-}
-
-// Reads chunk after chunk from the place behind the last one: the next line pointer, or the first
-// of the next block. Leaves `last_` at the last chunk of the value.
+// Reads chunk after chunk from the place behind the last one, over the next line pointers and
+// blocks, past a few items that are something else. Leaves `last_` at the last chunk of the value.
 bool ToastReader::FetchBehindLast(Relation relation, const varatt_external &pointer, char *out) {
-    const int32 size = VARATT_EXTERNAL_GET_EXTSIZE(pointer);
-    const int32 chunks = ChunkCount(size);
-    SnapshotData toast_snapshot;
-    const Snapshot snapshot = ToastSnapshot(&toast_snapshot);
-
+    const int32 chunks = ChunkCount(VARATT_EXTERNAL_GET_EXTSIZE(pointer));
     Place place = last_;
     if (!ReadRecentBuffer(RelationFile(relation), MAIN_FORKNUM, place.block, place.buffer))
         return false;
     LockBuffer(place.buffer, BUFFER_LOCK_SHARE);
     int32 number = 0;
+    int skipped = 0;
     while (number < chunks) {
         const Page page = BufferGetPage(place.buffer);
         place.offset++;
         if (place.offset > PageGetMaxOffsetNumber(page)) {
             if (place.offset == FirstOffsetNumber) break;  // an empty page
             UnlockReleaseBuffer(place.buffer);
-            if (!ReadNextBlock(relation, &place)) return false;
+            // The lock on the relation keeps it from being cut off behind our back.
+            place.block++;
+            place.offset = InvalidOffsetNumber;
+            if (place.block >= RelationGetNumberOfBlocks(relation)) return false;
+            place.buffer = ReadBuffer(relation, place.block);
             LockBuffer(place.buffer, BUFFER_LOCK_SHARE);
             continue;
         }
         const ItemId item = PageGetItemId(page, place.offset);
-        if (!ItemIdIsNormal(item)) break;
-        HeapTupleData tuple;
-        tuple.t_data = reinterpret_cast<HeapTupleHeader>(PageGetItem(page, item));
-        tuple.t_len = ItemIdGetLength(item);
-        tuple.t_tableOid = RelationGetRelid(relation);
-        ItemPointerSet(&tuple.t_self, place.block, place.offset);
-        Chunk chunk;
-        if (!ReadChunk(tuple, &chunk) || chunk.value != pointer.va_valueid ||
-            chunk.number != number || chunk.size != ChunkSize(size, number) ||
-            !HeapTupleSatisfiesVisibility(&tuple, snapshot, place.buffer))
-            break;
-        read_ahead_.Visit(chunk.data, chunk.size);
-        memcpy(out + number * TOAST_MAX_CHUNK_SIZE, chunk.data, chunk.size);
+        const char *data = nullptr;
+        if (ItemIdIsNormal(item)) {
+            HeapTupleData tuple = {};
+            tuple.t_data = reinterpret_cast<HeapTupleHeader>(PageGetItem(page, item));
+            tuple.t_len = ItemIdGetLength(item);
+            data = ChunkData(tuple, pointer, number);
+            if (data != nullptr && !IsLive(tuple.t_data)) data = nullptr;
+        }
+        if (data == nullptr) {  // left by a deleted row, perhaps
+            if (skipped++ == kSkip) break;
+            continue;
+        }
+        const int32 size = ChunkSize(VARATT_EXTERNAL_GET_EXTSIZE(pointer), number);
+        read_ahead_.Visit(data, size);
+        memcpy(out + number * TOAST_MAX_CHUNK_SIZE, data, size);
         number++;
     }
     UnlockReleaseBuffer(place.buffer);
@@ -114,16 +111,9 @@ bool ToastReader::FetchBehindLast(Relation relation, const varatt_external &poin
     return true;
 }
 
-// As heap_fetch_toast_slice() does it, but it tells where the last chunk was.
-void ToastReader::FetchByIndex(Relation relation, const varatt_external &pointer, char *out) {
-    const int32 size = VARATT_EXTERNAL_GET_EXTSIZE(pointer);
-    const int32 chunks = ChunkCount(size);
-    const auto refuse = [&](const char *what, int32 number) {
-        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-                        errmsg("%s chunk number %d for toast value %u in %s", what, number,
-                               pointer.va_valueid, RelationGetRelationName(relation))));
-    };
-
+// As heap_fetch_toast_slice() does it, but it notes where the last chunk was.
+bool ToastReader::FetchByIndex(Relation relation, const varatt_external &pointer, char *out) {
+    const int32 chunks = ChunkCount(VARATT_EXTERNAL_GET_EXTSIZE(pointer));
     Relation *indexes;
     int index_count;
     const int valid = toast_open_indexes(relation, AccessShareLock, &indexes, &index_count);
@@ -135,26 +125,29 @@ void ToastReader::FetchByIndex(Relation relation, const varatt_external &pointer
     int32 number = 0;
     ItemPointerData last = {};
     while (const HeapTuple tuple = systable_getnext_ordered(scan, ForwardScanDirection)) {
-        Chunk chunk;
-        if (!ReadChunk(*tuple, &chunk) || chunk.number != number || number >= chunks ||
-            chunk.size != ChunkSize(size, number))
-            refuse("unexpected", number);
-        memcpy(out + number * TOAST_MAX_CHUNK_SIZE, chunk.data, chunk.size);
+        const char *data = number < chunks ? ChunkData(*tuple, pointer, number) : nullptr;
+        if (data == nullptr) {
+            number = -1;
+            break;
+        }
+        memcpy(out + number * TOAST_MAX_CHUNK_SIZE, data,
+               ChunkSize(VARATT_EXTERNAL_GET_EXTSIZE(pointer), number));
         last = tuple->t_self;
         number++;
     }
-    if (number != chunks) refuse("missing", number);
     systable_endscan_ordered(scan);
     toast_close_indexes(indexes, index_count, AccessShareLock);
+    if (number != chunks) return false;
 
     // Values that come in another order than they were stored make every look vain: then look
-    // rarely. Temporary tables are in local buffers, which have no neighbours worth asking.
+    // rarely. Temporary tables are in local buffers, which are not worth the trouble.
     const bool worth_a_look = misses_ < kPatience || misses_ % kRetry == 0;
-    if (!worth_a_look || RelationUsesLocalBuffers(relation)) return;
+    if (!worth_a_look || RelationUsesLocalBuffers(relation)) return true;
     last_ = {InvalidBuffer, ItemPointerGetBlockNumber(&last), ItemPointerGetOffsetNumber(&last)};
     last_.buffer = ReadBuffer(relation, last_.block);
     ReleaseBuffer(last_.buffer);
     relation_ = pointer.va_toastrelid;
+    return true;
 }
 
 }  // namespace vecx::pg

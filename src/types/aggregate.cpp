@@ -4,6 +4,7 @@
 // ordinary array so that parallel workers and other servers can exchange it, and so that anyone can
 // call these functions with an array of his own making: its shape is checked every time.
 
+#include "types/array.h"
 #include "types/check.h"
 #include "types/vector.h"
 
@@ -28,14 +29,7 @@ State ReadState(ArrayType *array, const char *caller) {
 }
 
 State NewState(int dimensions) {
-    const Size size = ARR_OVERHEAD_NONULLS(1) + (dimensions + 1) * sizeof(float8);
-    auto *array = static_cast<ArrayType *>(palloc0(size));
-    SET_VARSIZE(array, size);
-    array->ndim = 1;
-    array->elemtype = FLOAT8OID;
-    ARR_DIMS(array)[0] = dimensions + 1;
-    ARR_LBOUND(array)[0] = 1;
-    return {array, dimensions};
+    return {NewArray(FLOAT8OID, sizeof(float8), dimensions + 1), dimensions};
 }
 
 template <class Element>
@@ -55,7 +49,8 @@ Datum Accumulate(FunctionCallInfo fcinfo, const char *caller) {
     const float *x = Floats(view);
     bool overflow = false;
     for (int i = 0; i < view.dimensions; i++) {
-        sums[i] += x[i];
+        // The first row is taken as it is: adding it to 0 would lose the sign of -0.
+        sums[i] = old.dimensions == 0 ? x[i] : sums[i] + x[i];
         overflow |= std::isinf(sums[i]);
     }
     if (unlikely(overflow)) float_overflow_error();

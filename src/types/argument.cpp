@@ -28,7 +28,8 @@ const varlena *DetoastedOutOfLine(varlena *value, CallSite *site, int number) {
     kept.value = nullptr;
     kept.pointer = pointer;
     kept.seen = true;
-    return site->toast_reader[number].Fetch(pointer);
+    const varlena *fetched = site->toast_reader[number].Fetch(pointer);
+    return fetched != nullptr ? fetched : pg_detoast_datum_packed(value);
 }
 
 }  // namespace vecx

@@ -43,13 +43,14 @@ struct Multiply {
     static constexpr bool kMayUnderflow = true;
 };
 
-// Has a product become zero although neither factor was?
+// Products also become zero although neither factor is. Of several faults the first is reported.
 template <class Element>
-bool Underflowed(const DenseVector<Element> *result, const float *x, const float *y) {
-    uint32 found = 0;
-    for (int i = 0; i < result->dimensions; i++)
-        found |= static_cast<uint32>(ToFloat(result->values[i]) == 0) & (x[i] != 0) & (y[i] != 0);
-    return found != 0;
+void CheckProducts(const DenseVector<Element> *result, const float *x, const float *y) {
+    for (int i = 0; i < result->dimensions; i++) {
+        const float product = ToFloat(result->values[i]);
+        if (unlikely(std::isinf(product))) float_overflow_error();
+        if (unlikely(product == 0) && x[i] != 0 && y[i] != 0) float_underflow_error();
+    }
 }
 
 template <class Element, class Operation>
@@ -62,9 +63,12 @@ Datum Elementwise(FunctionCallInfo fcinfo) {
     DenseVector<Element> *result = NewDense<Element>(a.dimensions);
     float *z = Workspace(result);
     for (int i = 0; i < a.dimensions; i++) z[i] = Operation::Of(x[i], y[i]);
-    Finish(z, result);
-    if constexpr (Operation::kMayUnderflow)
-        if (unlikely(Underflowed(result, x, y))) float_underflow_error();
+    if constexpr (Operation::kMayUnderflow) {
+        Store(z, result);
+        CheckProducts(result, x, y);
+    } else {
+        Finish(z, result);
+    }
     PG_RETURN_POINTER(result);
 }
 

@@ -59,6 +59,12 @@ void CheckElements(const float *values, int count) {
     for (int i = 0; i < count; i++) CheckElement<Element>(values[i]);
 }
 
+void CheckUnused(int32 unused) {
+    if (unused == 0) return;
+    ereport(ERROR,
+            (errcode(ERRCODE_DATA_EXCEPTION), errmsg("expected unused to be 0, not %d", unused)));
+}
+
 void CheckSparseCount(int32 count, int32 dimensions) {
     if (count < 0)
         ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),

@@ -30,6 +30,9 @@ void CheckElement(float value);
 template <class Element>
 void CheckElements(const float *values, int count);
 
+// The field that the binary forms keep for later.
+void CheckUnused(int32 unused);
+
 // How many elements a sparsevec stores.
 void CheckSparseCount(int32 count, int32 dimensions);
 

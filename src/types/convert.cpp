@@ -4,6 +4,7 @@
 
 #include "core/finite.h"
 #include "core/kernels.h"
+#include "types/array.h"
 #include "types/check.h"
 #include "types/vector.h"
 
@@ -57,8 +58,11 @@ FloatArray ReadArray(FunctionCallInfo fcinfo) {
             int elements_count;
             deconstruct_array(array, NUMERICOID, -1, false, TYPALIGN_INT, &elements, nullptr,
                               &elements_count);
-            for (int i = 0; i < count; i++)
+            for (int i = 0; i < count; i++) {
                 values[i] = DatumGetFloat4(DirectFunctionCall1(numeric_float4, elements[i]));
+                // Now, not when all are read: of two faults the first one is reported.
+                if constexpr (std::is_same_v<Type, Half>) CheckedHalf(values[i]);
+            }
             break;
         }
         default:
@@ -77,8 +81,10 @@ Vector *DenseFrom(const float *values, int count, float) {
 HalfVector *DenseFrom(const float *values, int count, Half) {
     HalfVector *result = NewDense<Half>(count);
     ActiveKernels().float_to_half(values, reinterpret_cast<uint16 *>(result->values), count);
-    if (unlikely(!AllFinite(result->values, count)))
-        for (int i = 0; i < count; i++) CheckElement<Half>(ToFloat(CheckedHalf(values[i])));
+    if (unlikely(!AllFinite(result->values, count))) {
+        for (int i = 0; i < count; i++) CheckedHalf(values[i]);  // range before NaN and infinity
+        CheckElements<Half>(values, count);
+    }
     return result;
 }
 
@@ -107,13 +113,7 @@ Datum ArrayToDense(FunctionCallInfo fcinfo) {
 template <class Element>
 Datum DenseToArray(FunctionCallInfo fcinfo) {
     const DenseView<Element> view = ReadDense<Element>(PG_GETARG_DATUM(0));
-    const Size size = ARR_OVERHEAD_NONULLS(1) + view.dimensions * sizeof(float4);
-    auto *array = static_cast<ArrayType *>(palloc0(size));
-    SET_VARSIZE(array, size);
-    array->ndim = 1;
-    array->elemtype = FLOAT4OID;
-    ARR_DIMS(array)[0] = view.dimensions;
-    ARR_LBOUND(array)[0] = 1;
+    ArrayType *array = NewArray(FLOAT4OID, sizeof(float4), view.dimensions);
     memcpy(ARR_DATA_PTR(array), Floats(view), view.dimensions * sizeof(float4));
     PG_RETURN_ARRAYTYPE_P(array);
 }

@@ -4,7 +4,7 @@
 // fetched from the TOAST table first. Without this, PostgreSQL would think 1,536 dimensions as
 // cheap as an integer comparison, evaluate distances before cheap filters, and shun parallel plans.
 //
-// Anyone may attach the function to a function of his own, so nothing is assumed about the node.
+// A superuser may attach the function to any function, so nothing is assumed about the arguments.
 
 #include "types/vector.h"
 
@@ -31,8 +31,12 @@ struct Operand {
 // out of line when its row would not fit otherwise, unless the column forbids it; the statistics
 // then know only the width of the TOAST pointer.
 Operand ColumnOperand(PlannerInfo *root, const Var *column, double bytes_per_dimension) {
-    if (root == nullptr || column->varlevelsup != 0 || IS_SPECIAL_VARNO(column->varno)) return {};
-    const RangeTblEntry *entry = planner_rt_fetch(column->varno, root);
+    // Set operations make columns of relation 0.
+    if (root == nullptr || column->varlevelsup != 0 || static_cast<int>(column->varno) < 1 ||
+        static_cast<int>(column->varno) > list_length(root->parse->rtable))
+        return {};
+    const auto *entry =
+        static_cast<RangeTblEntry *>(list_nth(root->parse->rtable, column->varno - 1));
     if (entry->rtekind != RTE_RELATION || column->varattno <= 0) return {};
     const HeapTuple tuple =
         SearchSysCache2(ATTNUM, ObjectIdGetDatum(entry->relid), Int16GetDatum(column->varattno));

@@ -71,9 +71,7 @@ Datum Receive(FunctionCallInfo fcinfo) {
         ReportInput<Element>({.error = header.error}, nullptr, nullptr);
     CheckDimensions<Element>(header.dimensions);
     CheckExpected(typmod, header.dimensions);
-    if (header.unused != 0)
-        ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-                        errmsg("expected unused to be 0, not %d", header.unused)));
+    CheckUnused(header.unused);
 
     const size_t size = header.dimensions * sizeof(Element);
     // Before the allocation: the message decides how much there can be.

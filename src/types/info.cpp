@@ -40,17 +40,17 @@ VECX_FUNCTION(vecx_build_info) {
     PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row), values, nulls)));
 }
 
-// pgvector owns the same types and the same access methods, whose names are global to a database,
-// so the two cannot share one, in whatever schemas. Said before the first of many name clashes is.
+// pgvector owns types and operators of the same names: which of the two a query means would be up
+// to search_path. Said before the first of many name clashes is.
 VECX_FUNCTION(vecx_refuse_pgvector) {
     if (OidIsValid(get_extension_oid("vector", true)))
-        ereport(ERROR,
-                (errcode(ERRCODE_DUPLICATE_OBJECT),
-                 errmsg("extension \"vecx\" cannot be installed beside extension \"vector\" "
-                        "(pgvector)"),
-                 errdetail("Both define the types vector, halfvec and sparsevec and the access "
-                           "methods hnsw and ivfflat."),
-                 errhint("Use another database, or drop extension \"vector\" first.")));
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_DUPLICATE_OBJECT),
+             errmsg("extension \"vecx\" cannot be installed beside extension \"vector\" "
+                    "(pgvector)"),
+             errdetail("Both define the types vector, halfvec and sparsevec and their operators."),
+             errhint("Use another database, or drop extension \"vector\" first.")));
     PG_RETURN_VOID();
 }
 

@@ -56,7 +56,8 @@ VECX_FUNCTION(vecx_sparsevec_out) {
     *end++ = '{';
     for (int32 i = 0; i < list.count; i++) {
         if (i > 0) *end++ = ',';
-        end += pg_ltoa(list.indices[i] + 1, end);
+        // A damaged index may be the largest integer, which has no successor.
+        end += pg_ltoa(static_cast<int32>(static_cast<uint32>(list.indices[i]) + 1), end);
         *end++ = ':';
         end += float_to_shortest_decimal_bufn(list.values[i], end);
     }
@@ -77,9 +78,7 @@ VECX_FUNCTION(vecx_sparsevec_recv) {
     CheckDimensions<SparseVector>(header.dimensions);
     CheckSparseCount(header.count, header.dimensions);
     CheckExpected(typmod, header.dimensions);
-    if (header.unused != 0)
-        ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-                        errmsg("expected unused to be 0, not %d", header.unused)));
+    CheckUnused(header.unused);
 
     const size_t size = header.count * (sizeof(int32) + sizeof(float));
     if (length - header.size < size) RaiseInput(InputError::kTruncated);
