@@ -4,6 +4,7 @@
 #include "core/kernels.h"
 
 #include <atomic>
+#include <initializer_list>
 
 #include "core/kernels_levels.h"
 
