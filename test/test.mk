@@ -28,8 +28,9 @@ format-check: ## is the code as clang-format would write it
 fuzz: ## libFuzzer on the parsers and decoders, 60 seconds each, or FUZZ_SECONDS=n
 	$(srcdir)/test/check fuzz copy-binary
 
-bench-kernels: ## time the distance kernels
-	$(srcdir)/test/bench/kernels
+bench-kernels: ## time the distance kernels; BENCH_FLAGS=--benchmark_filter=... picks some
+	cd $(srcdir) && tools/install-deps check && $(MAKE) -f test/unit.mk build/unit/plain/kernels_bench && \
+		build/unit/plain/kernels_bench $(BENCH_FLAGS)
 
 # Goals of PGXS asked for in the same breath.
 ifneq ($(filter-out $(TEST_GOALS),$(MAKECMDGOALS)),)
