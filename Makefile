@@ -62,7 +62,7 @@ install-vector-alias: ## install the extension "vector" as an alias of vecx, for
 	$(INSTALL_DATA) $(srcdir)/sql/alias/vector.control $(srcdir)/sql/alias/vector--0.8.6.sql '$(ALIAS_DIR)/'
 
 help: ## list the targets
-	@sed -nE 's/^([a-z-]+)( [a-z-]+)*:.*## (.*)/\1\t\3/p' $(srcdir)/Makefile $(srcdir)/test/test.mk | \
+	@sed -nE 's/^([a-z-]+( [a-z-]+)*):.*## (.*)/\1\t\3/p' $(srcdir)/Makefile $(srcdir)/test/test.mk | \
 		awk -F'\t' '{ printf "  make %-22s %s\n", $$1, $$2 }'
 
 .PHONY: install-vector-alias help

@@ -1,9 +1,10 @@
 // Fetches the next heap page of a scan into the CPU cache while the current one is worked on.
 //
 // A scan of vectors waits for memory more than it computes, and the CPU's own prefetchers stop at
-// the border of every 4 kB page. The next block of a table often lies in the buffer beside the
-// current one, since buffers are handed out in turn; the buffer descriptors tell. They are read
-// without a lock: what is stale makes a useless hint, never a wrong answer.
+// the border of every 4 kB page. When two pages in a row were successive blocks of one table, the
+// buffer that holds the block after them is looked up: beside the current one first, where it lies
+// if the table was read in one go, then in the buffer table. What is stale by the time it is used
+// makes a useless hint, never a wrong answer.
 
 #pragma once
 
@@ -36,25 +37,36 @@ class ReadAhead {
         buffer_ = buffer;
         distance_ = 0;
         BufferTag next = GetBufferDescriptor(buffer)->tag;
+        const bool successive = memcmp(&next, &expected_, sizeof(next)) == 0;
         next.blockNum++;
-        const auto holds_next = [&next](Size neighbor) {
-            return neighbor < static_cast<Size>(NBuffers) &&
-                   memcmp(&GetBufferDescriptor(neighbor)->tag, &next, sizeof(next)) == 0;
-        };
-        if (holds_next(buffer + 1))
-            distance_ = BLCKSZ;
-        else if (holds_next(buffer - 1))  // wraps around to a huge number before the first
-            distance_ = -BLCKSZ;
-        else
-            return;
+        expected_ = next;
+        if (!successive) return;
+        const Size next_buffer = Find(next, buffer);
+        if (next_buffer >= static_cast<Size>(NBuffers)) return;
+        distance_ = (static_cast<ptrdiff_t>(next_buffer) - static_cast<ptrdiff_t>(buffer)) * BLCKSZ;
         // Its header and line pointers, which the scan reads before any row.
-        const char *page = BufferBlocks + buffer * BLCKSZ + distance_;
+        const char *page = BufferBlocks + next_buffer * BLCKSZ;
         __builtin_prefetch(page);
         __builtin_prefetch(page + kCacheLine);
     }
 
+    static Size Find(BufferTag block, Size current) {
+        // Wraps around to a huge number before the first. Read without a lock: a hint.
+        for (const Size neighbor : {current + 1, current - 1})
+            if (neighbor < static_cast<Size>(NBuffers) &&
+                memcmp(&GetBufferDescriptor(neighbor)->tag, &block, sizeof(block)) == 0)
+                return neighbor;
+        const uint32 hash = BufTableHashCode(&block);
+        LWLock *lock = BufMappingPartitionLock(hash);
+        LWLockAcquire(lock, LW_SHARED);
+        const int found = BufTableLookup(&block, hash);
+        LWLockRelease(lock);
+        return static_cast<Size>(found);  // -1, a huge number, where it is in no buffer
+    }
+
     Size buffer_ = ~static_cast<Size>(0);  // of the value visited last
-    ptrdiff_t distance_ = 0;               // from it to the buffer of the next block; 0: unknown
+    BufferTag expected_ = {};              // the block after that
+    ptrdiff_t distance_ = 0;               // in bytes, to the buffer that holds it; 0: unknown
 };
 
 }  // namespace vecx::pg
