@@ -12,6 +12,8 @@
 
 namespace vecx::pg {
 
+static_assert(std::has_unique_object_representations_v<BufferTag>);  // compared by memcmp
+
 class ReadAhead {
   public:
     // Call for each value, in the order of the scan; `size` in bytes. Values outside of shared

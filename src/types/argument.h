@@ -29,6 +29,8 @@ struct CallSite {
     pg::ToastReader toast_reader[2];
 };
 
+static_assert(std::is_trivially_destructible_v<CallSite>);  // dies with its memory context
+
 // The state of this call site, or nullptr where the caller gives none (DirectFunctionCall).
 inline CallSite *CallSiteOf(FunctionCallInfo fcinfo) {
     FmgrInfo *flinfo = fcinfo->flinfo;
