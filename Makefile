@@ -7,9 +7,12 @@ MODULE_big = vecx
 # Also builds in a folder of its own: make -f ../vecx/Makefile
 srcdir := $(patsubst %/,%,$(dir $(firstword $(MAKEFILE_LIST))))
 
+.DEFAULT_GOAL := all
+
 include $(srcdir)/test/test.mk
 
-ifeq ($(test_goals_asked),)
+# These need no PostgreSQL; the targets of test.mk install it.
+ifeq ($(test_goals_asked)$(filter help,$(MAKECMDGOALS)),)
 
 # Names without srcdir, which PGXS sets anew: make finds the sources through VPATH.
 SOURCES := $(sort $(wildcard $(srcdir)/src/*.cpp $(srcdir)/src/*/*.cpp))
@@ -33,7 +36,10 @@ PG_CXXFLAGS = $(CORE_CXXFLAGS) '-DPGDLLEXPORT=__attribute__((visibility("default
 EXTRA_CLEAN += $(OBJS:.o=.d) build
 
 PG_CONFIG ?= pg_config
-PGXS := $(shell $(PG_CONFIG) --pgxs)
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifeq ($(PGXS),)
+$(error no PostgreSQL to build against: $(PG_CONFIG) does not run. Install the server headers, for instance by tools/install-deps, or say PG_CONFIG=/path/to/pg_config)
+endif
 include $(PGXS)
 
 # Linked as C++; exports what vecx.map lists and nothing of libstdc++.
@@ -62,7 +68,11 @@ install-vector-alias: ## install the extension "vector" as an alias of vecx, for
 	$(INSTALL_DATA) $(srcdir)/sql/alias/vector.control $(srcdir)/sql/alias/vector--0.8.6.sql '$(ALIAS_DIR)/'
 
 help: ## list the targets
+	@printf '  %-28s %s\n' 'make' 'build; PG_CONFIG=... chooses the PostgreSQL' \
+		'sudo make install' 'install into that PostgreSQL' \
+		'make installcheck' 'test the installed vecx on a running server, as a superuser' \
+		'make clean' 'remove what was built'
 	@sed -nE 's/^([a-z-]+( [a-z-]+)*):.*## (.*)/\1\t\3/p' $(srcdir)/Makefile $(srcdir)/test/test.mk | \
-		awk -F'\t' '{ printf "  make %-22s %s\n", $$1, $$2 }'
+		awk -F'\t' '{ printf "  make %-23s %s\n", $$1, $$2 }'
 
 .PHONY: install-vector-alias help

@@ -7,7 +7,7 @@ test_goals_asked := $(filter $(TEST_GOALS),$(MAKECMDGOALS))
 ifneq ($(test_goals_asked),)
 .PHONY: $(TEST_GOALS)
 
-demo: ## install what is needed, build, load 60,000 images, search; KEEP=1 leaves the server running
+demo: ## install what is needed, build, load 60,000 images, search; KEEP=1 leaves the server running, IMAGE=n chooses the query
 	$(srcdir)/tools/demo
 
 demo-stop: ## stop the server of the demo

@@ -38,7 +38,7 @@ class ToastReader {
     bool FetchByIndex(Relation relation, const varatt_external &pointer, char *out);
 
     static constexpr uint32 kPatience = 4;  // misses in a row
-    static constexpr uint32 kRetry = 16;
+    static constexpr uint32 kRetry = 64;
     static constexpr int kSkip = 8;  // items on the way to a value
 
     Oid relation_ = InvalidOid;  // that `last_` is about

@@ -38,12 +38,13 @@ def copy_rows(cursor, table, kind, rows):
         copy.write(struct.pack('>h', -1))
 
 
-def prepare(connection, base_rows):
+def prepare(connection, tables, base_rows):
     cursor = connection.cursor()
     cursor.execute("SELECT count(*) FROM pg_extension WHERE extname IN ('vecx', 'vector')")
     if cursor.fetchone()[0] == 0:
         cursor.execute('CREATE EXTENSION vecx')
-    for table, (kind, storage, times) in TABLES.items():
+    for table in tables:
+        kind, storage, times = TABLES[table]
         rows = np.tile(base_rows, times)
         cursor.execute('SELECT to_regclass(%s)', (table,))
         if cursor.fetchone()[0] is not None:
@@ -80,12 +81,13 @@ def main():
     rows = random.standard_normal((options.rows, options.dimensions), dtype=np.float32)
     query_values = random.standard_normal(options.dimensions)
 
+    tables = options.tables.split(',')
     cursors = {}
     for database in options.database:
         label, dsn = database.split('=', 1)
         connection = psycopg.connect(dsn, autocommit=True)
         connection.prepare_threshold = None
-        prepare(connection, rows)
+        prepare(connection, tables, rows)
         cursor = connection.cursor()
         cursor.execute('SET jit = off')
         cursor.execute(f'SET max_parallel_workers_per_gather = {options.workers}')
@@ -100,7 +102,7 @@ def main():
           f'best of {options.repeat}, CPUs: {os.cpu_count()}')
     print('%-13s %-4s' % ('table', '') + ''.join(f'{label:>12} {"read only":>10}' for label in labels) +
           ('  whole  above' if len(labels) > 1 else ''))
-    for table in options.tables.split(','):
+    for table in tables:
         kind, _, times = TABLES[table]
         query = '[' + ','.join(f'{value:.6g}' for value in np.tile(query_values, times)) + ']'
         for operator in options.operators.split(','):
