@@ -15,7 +15,7 @@ include $(srcdir)/test/test.mk
 ifeq ($(test_goals_asked)$(filter help,$(MAKECMDGOALS)),)
 
 # Names without srcdir, which PGXS sets anew: make finds the sources through VPATH.
-SOURCES := $(sort $(wildcard $(srcdir)/src/*.cpp $(srcdir)/src/*/*.cpp))
+SOURCES := $(sort $(wildcard $(addprefix $(srcdir)/src/,*.cpp */*.cpp */*/*.cpp)))
 OBJS := $(patsubst $(srcdir)/%.cpp,%.o,$(SOURCES))
 DATA = sql/vecx--$(VECX_VERSION).sql
 
@@ -29,7 +29,7 @@ override with_llvm = no
 # kernels choose at run time.
 OPTFLAGS = -O2 -ftree-vectorize -fvect-cost-model=dynamic
 WARNINGS = -Wall -Wextra -Wno-register -Wno-sign-compare -Wno-unused-parameter
-CORE_CXXFLAGS = -std=c++20 $(OPTFLAGS) -fno-math-errno -fPIC -fvisibility=hidden -MMD -MP \
+CORE_CXXFLAGS = -std=c++20 $(OPTFLAGS) -fno-math-errno -fopenmp -fPIC -fvisibility=hidden -MMD -MP \
 	$(WARNINGS) -I$(srcdir)/src
 PG_CXXFLAGS = $(CORE_CXXFLAGS) '-DPGDLLEXPORT=__attribute__((visibility("default")))' \
 	-DVECX_VERSION='"$(VECX_VERSION)"'
@@ -44,7 +44,7 @@ include $(PGXS)
 
 # Linked as C++; exports what vecx.map lists and nothing of libstdc++.
 override COMPILER = $(CXX) $(CXXFLAGS)
-SHLIB_LINK += -Wl,--version-script=$(srcdir)/vecx.map
+SHLIB_LINK += -fopenmp -Wl,--version-script=$(srcdir)/vecx.map
 $(shlib): $(srcdir)/vecx.map
 
 # The core is compiled without a PostgreSQL include path, so that the compiler guards the layer.

@@ -43,12 +43,76 @@ struct BitKernels {
     BitCounts (*overlap)(const void *a, const void *b, size_t n) noexcept;
 };
 
+// Edges are estimated in batches of so many.
+constexpr size_t kEdgeBatch = 32;
+
+// The query's side of an estimate: see core/edge_code.h, which fills it.
+struct CodeTable {
+    const uint8_t *entries;  // 64-byte aligned; 128 bytes for each two rows, entries at most 127
+    size_t rows;             // of 8 dimensions each; even, at most kMaxCodeRows
+    int bits;                // planes: 1 or 2
+    float step;              // <code, query> = step * sum of entries + bias
+    float bias;
+};
+constexpr size_t kMaxCodeRows = 258;  // 254 per row still fit into 16 bits
+
+// A node's side: 32 edges as its record keeps them. All pointers may have any alignment.
+struct EdgeBatch {
+    const uint8_t *codes;    // `bits` planes of rows * 32 bytes, the plane of the signs first
+    const uint16_t *addend;  // 32 halves
+    const uint16_t *factor;  // 32 halves
+    const uint16_t *norm;    // 32 halves, to be subtracted; or nullptr
+    float addend_scale;      // of addend and norm
+    float factor_scale;
+};
+
+// What is needed of a residual's code besides its bits.
+struct CodeSums {
+    float residual;  // <code, x - y>
+    float node;      // <code, y>
+};
+
+// Quantization codes and 8-bit vectors, for graph records and inverted lists.
+struct CodeKernels {
+    // estimates[j] = base + addend_scale * (addend[j] - norm[j])
+    //              + factor_scale * factor[j] * (step * sum[j] + bias)
+    // for 32 edges; bit j of the result is set where the estimate is less than `bound` (never for
+    // NaN). sum[j] adds, for each row, the entries of the low and of the high half of byte j; with
+    // two planes it is the sum of the first plane plus half of the sum of the second.
+    uint32_t (*estimate)(const EdgeBatch &batch, const CodeTable &table, float base, float bound,
+                         float *estimates) noexcept;
+
+    // The signs of x - y, n a multiple of 16: bit i % 8 of bits[i / 8] is set where x[i] > y[i];
+    // the code of a dimension is +1 where set, else -1.
+    CodeSums (*encode_signs)(const float *x, const float *y, size_t n, uint8_t *bits) noexcept;
+    // Two bits: `high` as above; `low` is set where the residual is above +step (of those above 0)
+    // or above -step (of the others). The code is one of -1.5, -0.5, 0.5, 1.5.
+    CodeSums (*encode_levels)(const float *x, const float *y, size_t n, float step, uint8_t *high,
+                              uint8_t *low) noexcept;
+
+    // Sums of products: n at most 16384, |b[i]| at most 4095 for the second. The second's sum must
+    // fit the result (up to n = 2056 it always does); partial sums need not.
+    uint32_t (*dot_u8)(const uint8_t *a, const uint8_t *b, size_t n) noexcept;
+    int32_t (*dot_u8_i16)(const uint8_t *a, const int16_t *b, size_t n) noexcept;
+
+    // round((value - offset) * inverse_scale), ties to even, kept within 0..255.
+    void (*encode_u8)(const float *values, float inverse_scale, float offset, uint8_t *codes,
+                      size_t n) noexcept;
+    // offset + scale * code
+    void (*decode_u8)(const uint8_t *codes, float scale, float offset, float *values,
+                      size_t n) noexcept;
+
+    // In place: the Walsh-Hadamard transform, not normalised; n a power of two from 16 on.
+    void (*hadamard)(float *values, size_t n) noexcept;
+};
+
 struct Kernels {
     SimdLevel level;
     const char *name;  // as in the setting vecx.simd
     DistanceKernels f32;
     DistanceKernels f16;
     BitKernels bits;
+    CodeKernels codes;
     // IEEE binary16 to binary32 and back (round to nearest even; too large becomes infinity).
     void (*half_to_float)(const void *half, float *out, size_t n) noexcept;
     void (*float_to_half)(const void *values, uint16_t *out, size_t n) noexcept;

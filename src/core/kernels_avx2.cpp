@@ -142,6 +142,118 @@ struct Avx2 {
         __builtin_memcpy(lanes, &sum, sizeof lanes);
         return (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
     }
+
+    static Floats Broadcast(float value) noexcept { return _mm256_set1_ps(value); }
+    static Floats Multiply(Floats a, Floats b) noexcept { return _mm256_mul_ps(a, b); }
+    using Lanes = __m256;
+    static Lanes Greater(Floats a, Floats b) noexcept { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
+    static Floats Select(Lanes lanes, Floats yes, Floats no) noexcept {
+        return _mm256_blendv_ps(no, yes, lanes);
+    }
+    static uint32_t BitsOf(Lanes lanes) noexcept {
+        return static_cast<uint32_t>(_mm256_movemask_ps(lanes));
+    }
+
+    struct U8 {
+        static Floats Load(const char *from) noexcept { return LoadTail(from, kWidth); }
+        static Floats LoadTail(const char *from, size_t n) noexcept {
+            __m128i bytes = _mm_setzero_si128();
+            __builtin_memcpy(&bytes, from, n);
+            return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes));
+        }
+    };
+    static void StoreRounded(uint8_t *out, Floats values) noexcept {
+        StoreRoundedTail(out, values, kWidth);
+    }
+    // The maximum yields its second operand for NaN.
+    static void StoreRoundedTail(uint8_t *out, Floats values, size_t n) noexcept {
+        const Floats bounded =
+            _mm256_min_ps(_mm256_max_ps(values, _mm256_setzero_ps()), _mm256_set1_ps(255));
+        const __m256i words = _mm256_cvtps_epi32(bounded);
+        const __m128i shorts =
+            _mm_packs_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+        const __m128i bytes = _mm_packus_epi16(shorts, shorts);
+        __builtin_memcpy(out, &bytes, n);
+    }
+
+    // The neighbours' values plus one's own, minus in the upper lane of each pair.
+    static Floats WithinRegister(Floats a) noexcept {
+        a = _mm256_fmadd_ps(a, _mm256_setr_ps(1, -1, 1, -1, 1, -1, 1, -1),
+                            _mm256_permute_ps(a, 0xb1));
+        a = _mm256_fmadd_ps(a, _mm256_setr_ps(1, 1, -1, -1, 1, 1, -1, -1),
+                            _mm256_permute_ps(a, 0x4e));
+        return _mm256_fmadd_ps(a, _mm256_setr_ps(1, 1, 1, 1, -1, -1, -1, -1),
+                               _mm256_permute2f128_ps(a, a, 0x01));
+    }
+
+    static constexpr size_t kShorts = 16;
+    using Shorts = __m256i;
+    struct BytesAsShorts {
+        static constexpr size_t kBytes = 1;
+        static Shorts Load(const char *from) noexcept {
+            return _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i *>(from)));
+        }
+        static Shorts LoadTail(const char *from, size_t n) noexcept {
+            __m128i bytes = _mm_setzero_si128();
+            __builtin_memcpy(&bytes, from, n);
+            return _mm256_cvtepu8_epi16(bytes);
+        }
+    };
+    struct ShortsInMemory {
+        static constexpr size_t kBytes = 2;
+        static Shorts Load(const char *from) noexcept { return LoadBytes(from); }
+        static Shorts LoadTail(const char *from, size_t n) noexcept {
+            return LoadBytesTail(from, n * kBytes);
+        }
+    };
+    using Integers = __m256i;
+    static Integers ZeroIntegers() noexcept { return _mm256_setzero_si256(); }
+    static Integers AddProducts(Integers sum, Shorts a, Shorts b) noexcept {
+        return _mm256_add_epi32(sum, _mm256_madd_epi16(a, b));
+    }
+    static Integers AddIntegers(Integers a, Integers b) noexcept { return _mm256_add_epi32(a, b); }
+    static uint32_t ReduceIntegers(Integers sum) noexcept {
+        __m128i four = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+        four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4e));
+        four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0xb1));
+        return static_cast<uint32_t>(_mm_cvtsi128_si32(four));
+    }
+
+    // Per edge, what a row's two tables say: at most 254.
+    static __m256i LookUp(const uint8_t *codes, const uint8_t *low, const uint8_t *high) noexcept {
+        const __m256i nibble = _mm256_set1_epi8(0x0f);
+        const __m256i code = _mm256_loadu_si256(reinterpret_cast<const __m256i *>(codes));
+        return _mm256_add_epi8(
+            _mm256_shuffle_epi8(_mm256_load_si256(reinterpret_cast<const __m256i *>(low)),
+                                _mm256_and_si256(code, nibble)),
+            _mm256_shuffle_epi8(_mm256_load_si256(reinterpret_cast<const __m256i *>(high)),
+                                _mm256_and_si256(_mm256_srli_epi16(code, 4), nibble)));
+    }
+
+    // Sums of bytes stay within 16 bits if those of odd places are kept apart: what they add to
+    // their neighbours' is subtracted at the end.
+    static void SumEntries(const uint8_t *codes, const uint8_t *entries, size_t rows,
+                           Floats *sums) noexcept {
+        __m256i even = _mm256_setzero_si256(), odd = _mm256_setzero_si256();
+        for (size_t row = 0; row < rows; row += 2) {
+            const uint8_t *tables = entries + row * 64;
+            const __m256i first = LookUp(codes + row * kEdgeBatch, tables, tables + 64);
+            const __m256i second = LookUp(codes + (row + 1) * kEdgeBatch, tables + 32, tables + 96);
+            even = _mm256_add_epi16(even, _mm256_add_epi16(first, second));
+            odd = _mm256_add_epi16(
+                odd, _mm256_add_epi16(_mm256_srli_epi16(first, 8), _mm256_srli_epi16(second, 8)));
+        }
+        even = _mm256_sub_epi16(even, _mm256_slli_epi16(odd, 8));
+        const __m256i outer = _mm256_unpacklo_epi16(even, odd);  // edges 0..7 and 16..23
+        const __m256i inner = _mm256_unpackhi_epi16(even, odd);  // edges 8..15 and 24..31
+        sums[0] = WidenSums(_mm256_castsi256_si128(outer));
+        sums[1] = WidenSums(_mm256_castsi256_si128(inner));
+        sums[2] = WidenSums(_mm256_extracti128_si256(outer, 1));
+        sums[3] = WidenSums(_mm256_extracti128_si256(inner, 1));
+    }
+    static Floats WidenSums(__m128i sums) noexcept {
+        return _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(sums));
+    }
 };
 
 }  // namespace

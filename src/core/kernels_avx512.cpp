@@ -111,6 +111,137 @@ struct Avx512 {
     static uint64_t ReduceCounts(Counts sum) noexcept {
         return static_cast<uint64_t>(_mm512_reduce_add_epi64(sum));
     }
+
+    static Floats Broadcast(float value) noexcept { return _mm512_set1_ps(value); }
+    static Floats Multiply(Floats a, Floats b) noexcept { return _mm512_mul_ps(a, b); }
+    using Lanes = __mmask16;
+    static Lanes Greater(Floats a, Floats b) noexcept {
+        return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ);
+    }
+    static Floats Select(Lanes lanes, Floats yes, Floats no) noexcept {
+        return _mm512_mask_blend_ps(lanes, no, yes);
+    }
+    static uint32_t BitsOf(Lanes lanes) noexcept { return lanes; }
+
+    struct U8 {
+        static Floats Load(const char *from) noexcept {
+            return Widen(_mm_loadu_si128(reinterpret_cast<const __m128i *>(from)));
+        }
+        static Floats LoadTail(const char *from, size_t n) noexcept {
+            return Widen(_mm_maskz_loadu_epi8(TailMask(n), from));
+        }
+
+      private:
+        static Floats Widen(__m128i bytes) noexcept {
+            return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes));
+        }
+    };
+    // The maximum yields its second operand for NaN.
+    static __m128i ToBytes(Floats values) noexcept {
+        const Floats bounded =
+            _mm512_min_ps(_mm512_max_ps(values, _mm512_setzero_ps()), _mm512_set1_ps(255));
+        return _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(bounded));
+    }
+    static void StoreRounded(uint8_t *out, Floats values) noexcept {
+        _mm_storeu_si128(reinterpret_cast<__m128i *>(out), ToBytes(values));
+    }
+    static void StoreRoundedTail(uint8_t *out, Floats values, size_t n) noexcept {
+        _mm_mask_storeu_epi8(out, TailMask(n), ToBytes(values));
+    }
+
+    // In each pair, the lower lane becomes the sum and the upper one the difference.
+    static Floats Meet(Floats neighbours, Floats own, __mmask16 upper) noexcept {
+        const Floats one = _mm512_set1_ps(1);
+        return _mm512_fmadd_ps(own, _mm512_mask_sub_ps(one, upper, _mm512_setzero_ps(), one),
+                               neighbours);
+    }
+    static Floats WithinRegister(Floats a) noexcept {
+        a = Meet(_mm512_permute_ps(a, 0xb1), a, 0xaaaa);
+        a = Meet(_mm512_permute_ps(a, 0x4e), a, 0xcccc);
+        a = Meet(_mm512_shuffle_f32x4(a, a, 0xb1), a, 0xf0f0);
+        return Meet(_mm512_shuffle_f32x4(a, a, 0x4e), a, 0xff00);
+    }
+
+    static constexpr size_t kShorts = 32;
+    using Shorts = __m512i;
+    static __mmask32 ShortsTailMask(size_t n) noexcept {
+        return static_cast<__mmask32>((uint32_t{1} << n) - 1);
+    }
+    struct BytesAsShorts {
+        static constexpr size_t kBytes = 1;
+        static Shorts Load(const char *from) noexcept {
+            return _mm512_cvtepu8_epi16(
+                _mm256_loadu_si256(reinterpret_cast<const __m256i *>(from)));
+        }
+        static Shorts LoadTail(const char *from, size_t n) noexcept {
+            return _mm512_cvtepu8_epi16(_mm256_maskz_loadu_epi8(ShortsTailMask(n), from));
+        }
+    };
+    struct ShortsInMemory {
+        static constexpr size_t kBytes = 2;
+        static Shorts Load(const char *from) noexcept { return _mm512_loadu_si512(from); }
+        static Shorts LoadTail(const char *from, size_t n) noexcept {
+            return _mm512_maskz_loadu_epi16(ShortsTailMask(n), from);
+        }
+    };
+    using Integers = __m512i;
+    static Integers ZeroIntegers() noexcept { return _mm512_setzero_si512(); }
+    static Integers AddProducts(Integers sum, Shorts a, Shorts b) noexcept {
+        return _mm512_add_epi32(sum, _mm512_madd_epi16(a, b));
+    }
+    static Integers AddIntegers(Integers a, Integers b) noexcept { return _mm512_add_epi32(a, b); }
+    static uint32_t ReduceIntegers(Integers sum) noexcept {
+        return static_cast<uint32_t>(_mm512_reduce_add_epi32(sum));
+    }
+
+    // Per edge, what the tables of two rows say: at most 254. The empty assembly keeps the compiler
+    // from reading the codes a second time as an operand: unaligned, each read takes two
+    // cache lines.
+    static __m512i LookUp(const uint8_t *codes, const uint8_t *tables) noexcept {
+        const __m512i nibble = _mm512_set1_epi8(0x0f);
+        __m512i code = _mm512_loadu_si512(codes);
+        asm("" : "+v"(code));
+        return _mm512_add_epi8(
+            _mm512_shuffle_epi8(_mm512_load_si512(tables), _mm512_and_si512(code, nibble)),
+            _mm512_shuffle_epi8(_mm512_load_si512(tables + 64),
+                                _mm512_and_si512(_mm512_srli_epi16(code, 4), nibble)));
+    }
+
+    // Sums of bytes stay within 16 bits if those of odd places are kept apart: what they add to
+    // their neighbours' is subtracted at the end. Shuffles and additions share two ports: 9
+    // instructions per two rows are 4.5 cycles. Four rows at a time save 13% where codes are not
+    // aligned, since loads overlap better.
+    static void SumEntries(const uint8_t *codes, const uint8_t *entries, size_t rows,
+                           Floats *sums) noexcept {
+        const uint8_t *const end = codes + rows * kEdgeBatch;
+        __m512i even = _mm512_setzero_si512(), odd = even, even1 = even, odd1 = even;
+        if (rows & 2) {
+            even = LookUp(codes, entries);
+            odd = _mm512_srli_epi16(even, 8);
+            codes += 64;
+            entries += 128;
+        }
+        for (; codes != end; codes += 128, entries += 256) {
+            const __m512i sum = LookUp(codes, entries);
+            const __m512i sum1 = LookUp(codes + 64, entries + 128);
+            even = _mm512_add_epi16(even, sum);
+            odd = _mm512_add_epi16(odd, _mm512_srli_epi16(sum, 8));
+            even1 = _mm512_add_epi16(even1, sum1);
+            odd1 = _mm512_add_epi16(odd1, _mm512_srli_epi16(sum1, 8));
+        }
+        even = _mm512_add_epi16(even, even1);
+        odd = _mm512_add_epi16(odd, odd1);
+        even = _mm512_sub_epi16(even, _mm512_slli_epi16(odd, 8));
+        // The sums of two rows are joined, the even places' to the lower half. Then each 16-bit sum
+        // goes to the lower half of its edge's 32 bits.
+        const __m512i joined = _mm512_add_epi16(_mm512_shuffle_i64x2(even, odd, 0x44),
+                                                _mm512_shuffle_i64x2(even, odd, 0xee));
+        const __m512i order = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19,  //
+                                                4, 20, 5, 21, 6, 22, 7, 23);
+        const __m512i later = _mm512_add_epi32(order, _mm512_set1_epi32(8));
+        sums[0] = _mm512_cvtepi32_ps(_mm512_maskz_permutexvar_epi16(0x55555555, order, joined));
+        sums[1] = _mm512_cvtepi32_ps(_mm512_maskz_permutexvar_epi16(0x55555555, later, joined));
+    }
 };
 
 }  // namespace

@@ -10,6 +10,14 @@
 //   F32, F16                elements in memory: kBytes, Load, LoadTail(from, n) for n < kWidth,
 //                           which reads n elements and no more, the other lanes are 0
 //   Store, StoreTail(to, floats, n), StoreHalves, StoreHalvesTail
+//   Broadcast(float), Multiply; Lanes, Greater(x, y), Select(lanes, where set, else), BitsOf(lanes)
+//   U8                      bytes in memory as floats: like F32
+//   StoreRounded, StoreRoundedTail(to, floats, n)    floats as bytes: to nearest, within 0..255
+//   WithinRegister          the Walsh-Hadamard transform of each register by itself
+//   kShorts, Shorts         16-bit integers in a register, and the register; Load and LoadTail of
+//                           struct BytesAsShorts and struct ShortsInMemory
+//   Integers, ZeroIntegers, AddProducts(sum, shorts, shorts), AddIntegers, ReduceIntegers
+//   SumEntries(codes, entries, rows, sums)   one plane of CodeKernels::estimate: 32 sums as floats
 //   kBytes, Bytes           bytes in a register of bits, and the register
 //   LoadBytes, LoadBytesTail, And, Or, Xor
 //   Counts, ZeroCounts, AddCount(sum, bytes), ReduceCounts         numbers of set bits
@@ -209,6 +217,249 @@ void FloatsToHalf(const void *values, uint16_t *out, size_t n) noexcept {
     if (n > 0) Isa::StoreHalvesTail(out, Isa::F32::LoadTail(from, n), n);
 }
 
+template <class Isa>
+uint32_t Estimate(const EdgeBatch &batch, const CodeTable &table, float base, float bound,
+                  float *estimates) noexcept {
+    using Floats = typename Isa::Floats;
+    constexpr size_t kParts = kEdgeBatch / Isa::kWidth;
+    constexpr size_t kStride = Isa::kWidth * Isa::F16::kBytes;
+    Floats sums[kParts];
+    Isa::SumEntries(batch.codes, table.entries, table.rows, sums);
+    if (table.bits == 2) {
+        Floats low[kParts];
+        Isa::SumEntries(batch.codes + table.rows * kEdgeBatch, table.entries, table.rows, low);
+#pragma GCC unroll 8
+        for (size_t i = 0; i < kParts; i++)
+            sums[i] = Isa::MultiplyAdd(Isa::Broadcast(0.5f), low[i], sums[i]);
+    }
+    const char *addend = reinterpret_cast<const char *>(batch.addend);
+    const char *factor = reinterpret_cast<const char *>(batch.factor);
+    const char *norm = reinterpret_cast<const char *>(batch.norm);
+    uint32_t below = 0;
+#pragma GCC unroll 8
+    for (size_t i = 0; i < kParts; i++) {
+        const Floats product =
+            Isa::MultiplyAdd(Isa::Broadcast(table.step), sums[i], Isa::Broadcast(table.bias));
+        const Floats scaled =
+            Isa::Multiply(Isa::Broadcast(batch.factor_scale), Isa::F16::Load(factor + i * kStride));
+        Floats constant = Isa::F16::Load(addend + i * kStride);
+        if (norm != nullptr) constant = Isa::Subtract(constant, Isa::F16::Load(norm + i * kStride));
+        constant =
+            Isa::MultiplyAdd(Isa::Broadcast(batch.addend_scale), constant, Isa::Broadcast(base));
+        const Floats estimate = Isa::MultiplyAdd(scaled, product, constant);
+        Isa::Store(estimates + i * Isa::kWidth, estimate);
+        below |= Isa::BitsOf(Isa::Greater(Isa::Broadcast(bound), estimate)) << i * Isa::kWidth;
+    }
+    return below;
+}
+
+// 16 dimensions give two bytes of each plane, at every level. Bit order must not depend on the
+// machine's byte order.
+inline void StoreBits(uint8_t *to, uint32_t bits) noexcept {
+    to[0] = static_cast<uint8_t>(bits);
+    to[1] = static_cast<uint8_t>(bits >> 8);
+}
+constexpr size_t kEncodeStep = 16;
+
+template <class Isa>
+struct CodeRegisters {
+    using Floats = typename Isa::Floats;
+    Floats residual, node;
+
+    // The sum of code times residual is a sum of magnitudes here.
+    void AddSigns(const float *x, const float *y, uint8_t *to) noexcept {
+        uint32_t bits = 0;
+#pragma GCC unroll 4
+        for (size_t i = 0; i < kEncodeStep; i += Isa::kWidth) {
+            const Floats left = Isa::F32::Load(reinterpret_cast<const char *>(x + i));
+            const Floats right = Isa::F32::Load(reinterpret_cast<const char *>(y + i));
+            const auto above = Isa::Greater(left, right);
+            residual = Isa::Add(residual, Isa::Absolute(Isa::Subtract(left, right)));
+            node = Isa::Add(node, Isa::Select(above, right, Isa::Subtract(Isa::Zero(), right)));
+            bits |= Isa::BitsOf(above) << i;
+        }
+        StoreBits(to, bits);
+    }
+
+    void AddLevels(const float *x, const float *y, float step, uint8_t *to_high,
+                   uint8_t *to_low) noexcept {
+        const Floats up = Isa::Broadcast(step), down = Isa::Broadcast(-step);
+        uint32_t high_bits = 0, low_bits = 0;
+#pragma GCC unroll 4
+        for (size_t i = 0; i < kEncodeStep; i += Isa::kWidth) {
+            const Floats left = Isa::F32::Load(reinterpret_cast<const char *>(x + i));
+            const Floats right = Isa::F32::Load(reinterpret_cast<const char *>(y + i));
+            const Floats difference = Isa::Subtract(left, right);
+            const auto high = Isa::Greater(left, right);
+            const auto low = Isa::Greater(difference, Isa::Select(high, up, down));
+            const Floats code =
+                Isa::Add(Isa::Select(high, Isa::Broadcast(0.5f), Isa::Broadcast(-1.5f)),
+                         Isa::Select(low, Isa::Broadcast(1), Isa::Zero()));
+            residual = Isa::MultiplyAdd(code, difference, residual);
+            node = Isa::MultiplyAdd(code, right, node);
+            high_bits |= Isa::BitsOf(high) << i;
+            low_bits |= Isa::BitsOf(low) << i;
+        }
+        StoreBits(to_high, high_bits);
+        StoreBits(to_low, low_bits);
+    }
+};
+
+template <class Isa>
+CodeSums EncodeSigns(const float *x, const float *y, size_t n, uint8_t *bits) noexcept {
+    CodeRegisters<Isa> sums0 = {Isa::Zero(), Isa::Zero()}, sums1 = sums0;
+    size_t i = 0;
+    for (; i + 2 * kEncodeStep <= n; i += 2 * kEncodeStep) {
+        sums0.AddSigns(x + i, y + i, bits + i / 8);
+        sums1.AddSigns(x + i + kEncodeStep, y + i + kEncodeStep, bits + i / 8 + 2);
+    }
+    if (i < n) sums0.AddSigns(x + i, y + i, bits + i / 8);
+    return {Isa::Reduce(Isa::Add(sums0.residual, sums1.residual)),
+            Isa::Reduce(Isa::Add(sums0.node, sums1.node))};
+}
+
+template <class Isa>
+CodeSums EncodeLevels(const float *x, const float *y, size_t n, float step, uint8_t *high,
+                      uint8_t *low) noexcept {
+    CodeRegisters<Isa> sums0 = {Isa::Zero(), Isa::Zero()}, sums1 = sums0;
+    size_t i = 0;
+    for (; i + 2 * kEncodeStep <= n; i += 2 * kEncodeStep) {
+        sums0.AddLevels(x + i, y + i, step, high + i / 8, low + i / 8);
+        sums1.AddLevels(x + i + kEncodeStep, y + i + kEncodeStep, step, high + i / 8 + 2,
+                        low + i / 8 + 2);
+    }
+    if (i < n) sums0.AddLevels(x + i, y + i, step, high + i / 8, low + i / 8);
+    return {Isa::Reduce(Isa::Add(sums0.residual, sums1.residual)),
+            Isa::Reduce(Isa::Add(sums0.node, sums1.node))};
+}
+
+// The sum modulo 2^32 of bytes times what Right loads, bytes or 16-bit integers. Additions of
+// integers take one cycle: two sums are for the loop's overhead only.
+template <class Isa, class Right>
+uint32_t SumOfProducts(const void *a, const void *b, size_t n) noexcept {
+    using Left = typename Isa::BytesAsShorts;
+    constexpr size_t kStep = Isa::kShorts, kRightStride = kStep * Right::kBytes;
+    const char *left = static_cast<const char *>(a);
+    const char *right = static_cast<const char *>(b);
+    auto sum0 = Isa::ZeroIntegers(), sum1 = Isa::ZeroIntegers();
+    for (; n >= 2 * kStep; n -= 2 * kStep) {
+        sum0 = Isa::AddProducts(sum0, Left::Load(left), Right::Load(right));
+        sum1 = Isa::AddProducts(sum1, Left::Load(left + kStep), Right::Load(right + kRightStride));
+        left += 2 * kStep;
+        right += 2 * kRightStride;
+    }
+    if (n >= kStep) {
+        sum0 = Isa::AddProducts(sum0, Left::Load(left), Right::Load(right));
+        left += kStep;
+        right += kRightStride;
+        n -= kStep;
+    }
+    if (n > 0) sum1 = Isa::AddProducts(sum1, Left::LoadTail(left, n), Right::LoadTail(right, n));
+    return Isa::ReduceIntegers(Isa::AddIntegers(sum0, sum1));
+}
+
+template <class Isa>
+uint32_t DotU8(const uint8_t *a, const uint8_t *b, size_t n) noexcept {
+    return SumOfProducts<Isa, typename Isa::BytesAsShorts>(a, b, n);
+}
+
+template <class Isa>
+int32_t DotU8I16(const uint8_t *a, const int16_t *b, size_t n) noexcept {
+    return static_cast<int32_t>(SumOfProducts<Isa, typename Isa::ShortsInMemory>(a, b, n));
+}
+
+template <class Isa>
+void EncodeU8(const float *values, float inverse_scale, float offset, uint8_t *codes,
+              size_t n) noexcept {
+    const auto factor = Isa::Broadcast(inverse_scale), origin = Isa::Broadcast(offset);
+    const char *from = reinterpret_cast<const char *>(values);
+    for (; n >= Isa::kWidth; n -= Isa::kWidth) {
+        Isa::StoreRounded(codes,
+                          Isa::Multiply(Isa::Subtract(Isa::F32::Load(from), origin), factor));
+        from += Isa::kWidth * Isa::F32::kBytes;
+        codes += Isa::kWidth;
+    }
+    if (n > 0)
+        Isa::StoreRoundedTail(
+            codes, Isa::Multiply(Isa::Subtract(Isa::F32::LoadTail(from, n), origin), factor), n);
+}
+
+template <class Isa>
+void DecodeU8(const uint8_t *codes, float scale, float offset, float *values, size_t n) noexcept {
+    const auto factor = Isa::Broadcast(scale), origin = Isa::Broadcast(offset);
+    const char *from = reinterpret_cast<const char *>(codes);
+    for (; n >= Isa::kWidth; n -= Isa::kWidth) {
+        Isa::Store(values, Isa::MultiplyAdd(factor, Isa::U8::Load(from), origin));
+        from += Isa::kWidth;
+        values += Isa::kWidth;
+    }
+    if (n > 0)
+        Isa::StoreTail(values, Isa::MultiplyAdd(factor, Isa::U8::LoadTail(from, n), origin), n);
+}
+
+template <class Isa>
+inline void Butterfly(typename Isa::Floats &a, typename Isa::Floats &b) noexcept {
+    const auto sum = Isa::Add(a, b);
+    b = Isa::Subtract(a, b);
+    a = sum;
+}
+
+// kRadix registers that lie `step` floats apart meet each other. The first pass, with step =
+// Isa::kWidth, also transforms each register by itself.
+template <class Isa, size_t kRadix, bool kFirst>
+void HadamardPass(float *values, size_t n, size_t step) noexcept {
+    for (size_t block = 0; block < n; block += kRadix * step) {
+        for (size_t at = block; at < block + step; at += Isa::kWidth) {
+            typename Isa::Floats part[kRadix];
+#pragma GCC unroll 8
+            for (size_t i = 0; i < kRadix; i++) {
+                part[i] = Isa::F32::Load(reinterpret_cast<const char *>(values + at + i * step));
+                if constexpr (kFirst) part[i] = Isa::WithinRegister(part[i]);
+            }
+            if constexpr (kRadix == 8) {
+                Butterfly<Isa>(part[0], part[4]);
+                Butterfly<Isa>(part[1], part[5]);
+                Butterfly<Isa>(part[2], part[6]);
+                Butterfly<Isa>(part[3], part[7]);
+                Butterfly<Isa>(part[4], part[6]);
+                Butterfly<Isa>(part[5], part[7]);
+                Butterfly<Isa>(part[6], part[7]);
+                Butterfly<Isa>(part[4], part[5]);
+            }
+            if constexpr (kRadix >= 4) {
+                Butterfly<Isa>(part[0], part[2]);
+                Butterfly<Isa>(part[1], part[3]);
+                Butterfly<Isa>(part[2], part[3]);
+            }
+            if constexpr (kRadix >= 2) Butterfly<Isa>(part[0], part[1]);
+#pragma GCC unroll 8
+            for (size_t i = 0; i < kRadix; i++) Isa::Store(values + at + i * step, part[i]);
+        }
+    }
+}
+
+// Steps may be taken in any order. Three per pass over the values: memory is touched a third as
+// often as by single steps, and 8 registers fit at every level.
+template <class Isa>
+void Hadamard(float *values, size_t n) noexcept {
+    size_t step = Isa::kWidth;
+    if (n >= 8 * step) {
+        HadamardPass<Isa, 8, true>(values, n, step);
+        step *= 8;
+        for (; step <= n / 8; step *= 8) HadamardPass<Isa, 8, false>(values, n, step);
+        if (step == n / 4)
+            HadamardPass<Isa, 4, false>(values, n, step);
+        else if (step == n / 2)
+            HadamardPass<Isa, 2, false>(values, n, step);
+    } else if (n == 4 * step) {
+        HadamardPass<Isa, 4, true>(values, n, step);
+    } else if (n == 2 * step) {
+        HadamardPass<Isa, 2, true>(values, n, step);
+    } else {
+        HadamardPass<Isa, 1, true>(values, n, step);
+    }
+}
+
 template <class Isa, class Element>
 constexpr DistanceKernels DistanceKernelsOf() {
     return {
@@ -228,6 +479,8 @@ constexpr Kernels MakeKernels(SimdLevel level, const char *name) {
         DistanceKernelsOf<Isa, typename Isa::F32>(),
         DistanceKernelsOf<Isa, typename Isa::F16>(),
         {Hamming<Isa>, Overlap<Isa>},
+        {Estimate<Isa>, EncodeSigns<Isa>, EncodeLevels<Isa>, DotU8<Isa>, DotU8I16<Isa>,
+         EncodeU8<Isa>, DecodeU8<Isa>, Hadamard<Isa>},
         HalfToFloats<Isa>,
         FloatsToHalf<Isa>,
     };

@@ -96,6 +96,109 @@ struct Neon {
         return vpadalq_u32(sum, vpaddlq_u16(vpaddlq_u8(vcntq_u8(bits))));
     }
     static uint64_t ReduceCounts(Counts sum) noexcept { return vaddvq_u64(sum); }
+
+    static Floats Broadcast(float value) noexcept { return vdupq_n_f32(value); }
+    static Floats Multiply(Floats a, Floats b) noexcept { return vmulq_f32(a, b); }
+    using Lanes = uint32x4_t;
+    static Lanes Greater(Floats a, Floats b) noexcept { return vcgtq_f32(a, b); }
+    static Floats Select(Lanes lanes, Floats yes, Floats no) noexcept {
+        return vbslq_f32(lanes, yes, no);
+    }
+    static uint32_t BitsOf(Lanes lanes) noexcept {
+        const uint32_t bits[4] = {1, 2, 4, 8};
+        return vaddvq_u32(vandq_u32(lanes, vld1q_u32(bits)));
+    }
+
+    struct U8 {
+        static Floats Load(const char *from) noexcept { return LoadTail(from, kWidth); }
+        static Floats LoadTail(const char *from, size_t n) noexcept {
+            uint8x8_t bytes = vdup_n_u8(0);
+            __builtin_memcpy(&bytes, from, n);
+            return vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8(bytes))));
+        }
+    };
+    static void StoreRounded(uint8_t *out, Floats values) noexcept {
+        StoreRoundedTail(out, values, kWidth);
+    }
+    // The conversions saturate on both sides, and take NaN for 0.
+    static void StoreRoundedTail(uint8_t *out, Floats values, size_t n) noexcept {
+        const uint16x4_t shorts = vqmovn_u32(vcvtnq_u32_f32(values));
+        const uint8x8_t bytes = vqmovn_u16(vcombine_u16(shorts, shorts));
+        __builtin_memcpy(out, &bytes, n);
+    }
+
+    // Even lanes and odd lanes, then lower and upper halves: sums go where the first of a pair was.
+    static Floats WithinRegister(Floats a) noexcept {
+        Floats even = vtrn1q_f32(a, a), odd = vtrn2q_f32(a, a);
+        const Floats sum = vaddq_f32(even, odd), difference = vsubq_f32(even, odd);
+        a = vtrn1q_f32(sum, difference);
+        const float32x2_t lower = vget_low_f32(a), upper = vget_high_f32(a);
+        return vcombine_f32(vadd_f32(lower, upper), vsub_f32(lower, upper));
+    }
+
+    static constexpr size_t kShorts = 8;
+    using Shorts = int16x8_t;
+    struct BytesAsShorts {
+        static constexpr size_t kBytes = 1;
+        static Shorts Load(const char *from) noexcept {
+            return vreinterpretq_s16_u16(
+                vmovl_u8(vld1_u8(reinterpret_cast<const uint8_t *>(from))));
+        }
+        static Shorts LoadTail(const char *from, size_t n) noexcept {
+            uint8x8_t bytes = vdup_n_u8(0);
+            __builtin_memcpy(&bytes, from, n);
+            return vreinterpretq_s16_u16(vmovl_u8(bytes));
+        }
+    };
+    struct ShortsInMemory {
+        static constexpr size_t kBytes = 2;
+        static Shorts Load(const char *from) noexcept {
+            return vreinterpretq_s16_u8(LoadBytes(from));
+        }
+        static Shorts LoadTail(const char *from, size_t n) noexcept {
+            return vreinterpretq_s16_u8(LoadBytesTail(from, n * kBytes));
+        }
+    };
+    using Integers = int32x4_t;
+    static Integers ZeroIntegers() noexcept { return vdupq_n_s32(0); }
+    static Integers AddProducts(Integers sum, Shorts a, Shorts b) noexcept {
+        return vmlal_high_s16(vmlal_s16(sum, vget_low_s16(a), vget_low_s16(b)), a, b);
+    }
+    static Integers AddIntegers(Integers a, Integers b) noexcept { return vaddq_s32(a, b); }
+    static uint32_t ReduceIntegers(Integers sum) noexcept {
+        return static_cast<uint32_t>(vaddvq_s32(sum));
+    }
+
+    // Per edge, what a row's two tables say for 16 of its edges: at most 254.
+    static uint8x16_t LookUp(const uint8_t *codes, uint8x16_t low, uint8x16_t high) noexcept {
+        const uint8x16_t code = vld1q_u8(codes);
+        return vaddq_u8(vqtbl1q_u8(low, vandq_u8(code, vdupq_n_u8(0x0f))),
+                        vqtbl1q_u8(high, vshrq_n_u8(code, 4)));
+    }
+
+    static void SumEntries(const uint8_t *codes, const uint8_t *entries, size_t rows,
+                           Floats *sums) noexcept {
+        uint16x8_t sum0 = vdupq_n_u16(0), sum1 = sum0, sum2 = sum0, sum3 = sum0;
+        for (size_t row = 0; row < rows; row++) {
+            // Two rows share 128 bytes, each table stands twice.
+            const uint8_t *tables = entries + row / 2 * 128 + row % 2 * 32;
+            const uint8x16_t low = vld1q_u8(tables), high = vld1q_u8(tables + 64);
+            const uint8x16_t first = LookUp(codes + row * kEdgeBatch, low, high);
+            const uint8x16_t second = LookUp(codes + row * kEdgeBatch + 16, low, high);
+            sum0 = vaddw_u8(sum0, vget_low_u8(first));
+            sum1 = vaddw_high_u8(sum1, first);
+            sum2 = vaddw_u8(sum2, vget_low_u8(second));
+            sum3 = vaddw_high_u8(sum3, second);
+        }
+        WidenSums(sum0, sums);
+        WidenSums(sum1, sums + 2);
+        WidenSums(sum2, sums + 4);
+        WidenSums(sum3, sums + 6);
+    }
+    static void WidenSums(uint16x8_t sums, Floats *to) noexcept {
+        to[0] = vcvtq_f32_u32(vmovl_u16(vget_low_u16(sums)));
+        to[1] = vcvtq_f32_u32(vmovl_high_u16(sums));
+    }
 };
 
 }  // namespace

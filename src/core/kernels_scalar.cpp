@@ -122,6 +122,82 @@ struct Scalar {
         return sum + (bits * 0x0101010101010101 >> 56);
     }
     static uint64_t ReduceCounts(Counts sum) noexcept { return sum; }
+
+    static Floats Broadcast(float value) noexcept { return Floats{value, value, value, value}; }
+    static Floats Multiply(Floats a, Floats b) noexcept { return a * b; }
+    using Lanes = Words;
+    static Lanes Greater(Floats a, Floats b) noexcept { return (Words)(a > b); }
+    static Floats Select(Lanes lanes, Floats yes, Floats no) noexcept {
+        return (Floats)(((Words)yes & lanes) | ((Words)no & ~lanes));
+    }
+    static uint32_t BitsOf(Lanes lanes) noexcept {
+        lanes &= Words{1, 2, 4, 8};
+        return static_cast<uint32_t>(lanes[0] | lanes[1] | lanes[2] | lanes[3]);
+    }
+
+    struct U8 {
+        static Floats Load(const char *from) noexcept {
+            return Floats{Value(from), Value(from + 1), Value(from + 2), Value(from + 3)};
+        }
+        static Floats LoadTail(const char *from, size_t n) noexcept {
+            return Floats{Value(from), n > 1 ? Value(from + 1) : 0, n > 2 ? Value(from + 2) : 0, 0};
+        }
+
+      private:
+        static float Value(const char *from) noexcept { return static_cast<uint8_t>(*from); }
+    };
+    static void StoreRounded(uint8_t *out, Floats values) noexcept {
+        StoreRoundedTail(out, values, kWidth);
+    }
+    // Next to 2^23 floats have no bits for fractions: the addition rounds. NaN fails the first
+    // comparison and becomes 0.
+    static void StoreRoundedTail(uint8_t *out, Floats values, size_t n) noexcept {
+        const Floats largest = Broadcast(255);
+        values = Select(Greater(values, Zero()), values, Zero());
+        values = Select(Greater(values, largest), largest, values);
+        const Words rounded = (Words)(values + Broadcast(0x1p23f));
+        for (size_t i = 0; i < n; i++) out[i] = static_cast<uint8_t>(rounded[i]);
+    }
+
+    static Floats WithinRegister(Floats a) noexcept {
+        a = Floats{a[0] + a[1], a[0] - a[1], a[2] + a[3], a[2] - a[3]};
+        return Floats{a[0] + a[2], a[1] + a[3], a[0] - a[2], a[1] - a[3]};
+    }
+
+    // Single numbers: the baseline of x86-64 multiplies no vectors of 32-bit integers.
+    static constexpr size_t kShorts = 1;
+    using Shorts = int32_t;
+    struct BytesAsShorts {
+        static constexpr size_t kBytes = 1;
+        static Shorts Load(const char *from) noexcept { return static_cast<uint8_t>(*from); }
+        static Shorts LoadTail(const char *, size_t) noexcept { return 0; }
+    };
+    struct ShortsInMemory {
+        static constexpr size_t kBytes = 2;
+        static Shorts Load(const char *from) noexcept { return LoadUnaligned<int16_t>(from); }
+        static Shorts LoadTail(const char *, size_t) noexcept { return 0; }
+    };
+    using Integers = uint32_t;
+    static Integers ZeroIntegers() noexcept { return 0; }
+    static Integers AddProducts(Integers sum, Shorts a, Shorts b) noexcept {
+        return sum + static_cast<uint32_t>(a * b);
+    }
+    static Integers AddIntegers(Integers a, Integers b) noexcept { return a + b; }
+    static uint32_t ReduceIntegers(Integers sum) noexcept { return sum; }
+
+    static void SumEntries(const uint8_t *codes, const uint8_t *entries, size_t rows,
+                           Floats *sums) noexcept {
+        uint16_t sum[kEdgeBatch] = {};
+        for (size_t row = 0; row < rows; row++) {
+            // Two rows share 128 bytes, each table stands twice.
+            const uint8_t *low = entries + row / 2 * 128 + row % 2 * 32, *high = low + 64;
+            for (size_t i = 0; i < kEdgeBatch; i++) {
+                const uint8_t code = codes[row * kEdgeBatch + i];
+                sum[i] = static_cast<uint16_t>(sum[i] + low[code & 15] + high[code >> 4]);
+            }
+        }
+        for (size_t i = 0; i < kEdgeBatch; i++) sums[i / kWidth][i % kWidth] = sum[i];
+    }
 };
 
 }  // namespace

@@ -1,13 +1,17 @@
-// From the sums of a kernel to the distance that SQL shows, one function per metric. Called by
-// types/distance.cpp; the formulas hold for every element type.
+// The metrics, and the way from the sums of a kernel to the distance that SQL shows. Called by
+// types/distance.cpp and the indexes; the formulas hold for every element type.
 
 #pragma once
 
 #include <cmath>
+#include <cstdint>
 
 #include "core/kernels.h"
 
 namespace vecx {
+
+// What an index orders by. Written to disk: a number once given keeps its meaning.
+enum class Metric : uint8_t { kL2, kInnerProduct, kCosine, kL1, kHamming, kJaccard };
 
 // A similarity that rounding may have pushed over the edge, brought back into [-1, 1]; NaN stays.
 inline double ClampSimilarity(double similarity) {

@@ -1,4 +1,5 @@
-// Settings: vecx.simd chooses the kernels of this process, for tests and comparisons.
+// Settings. vecx.simd chooses the kernels of this process, for tests and comparisons; those of hnsw
+// have pgvector's names, values and ranges, see settings.h.
 
 #include "core/kernels.h"
 
@@ -34,6 +35,52 @@ bool CheckSimd(int *level, void **, GucSource) {
 
 void AssignSimd(int level, void *) { UseKernels(KernelsFor(level)); }
 
+// Whether a setting is explicit. Only the check hook hears where a value comes from; it leaves a
+// mark in `extra`, which PostgreSQL keeps beside the value through SET LOCAL, rollback and RESET
+// and gives to the assign hook.
+bool MarkExplicit(int *, void **extra, GucSource source) {
+    if (source == PGC_S_DEFAULT) return true;
+    *extra = AllocateGucExtra(1);
+    return *extra != nullptr;
+}
+
+template <bool *is_explicit>
+void AssignExplicit(int, void *extra) {
+    *is_explicit = extra != nullptr;
+}
+
+int ef_search = kDefaultEfSearch;
+bool ef_search_is_explicit = false;
+int iterative_scan = static_cast<int>(IterativeScan::kStrictOrder);
+int max_scan_tuples = std::numeric_limits<int>::max();
+double scan_mem_multiplier = 1;
+
+const config_enum_entry kIterativeScans[] = {
+    {"off", static_cast<int>(IterativeScan::kOff), false},
+    {"relaxed_order", static_cast<int>(IterativeScan::kRelaxedOrder), false},
+    {"strict_order", static_cast<int>(IterativeScan::kStrictOrder), false},
+    {nullptr, 0, false},
+};
+
+void DefineHnswSettings() {
+    DefineCustomIntVariable("hnsw.ef_search", "Candidates that a search keeps.",
+                            "More of them find more of the nearest rows and take longer.",
+                            &ef_search, kDefaultEfSearch, kMinEfSearch, kMaxEfSearch, PGC_USERSET,
+                            0, MarkExplicit, AssignExplicit<&ef_search_is_explicit>, nullptr);
+    DefineCustomEnumVariable("hnsw.iterative_scan",
+                             "How a scan goes on when its first rows were not enough.", nullptr,
+                             &iterative_scan, static_cast<int>(IterativeScan::kStrictOrder),
+                             kIterativeScans, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("hnsw.max_scan_tuples", "Rows that a scan visits at most, about.",
+                            "The highest value means no limit.", &max_scan_tuples,
+                            std::numeric_limits<int>::max(), 1, std::numeric_limits<int>::max(),
+                            PGC_USERSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomRealVariable(
+        "hnsw.scan_mem_multiplier", "Memory that a scan may use, as a multiple of work_mem.",
+        nullptr, &scan_mem_multiplier, 1, 1, 1000, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+    MarkGUCPrefixReserved("hnsw");
+}
+
 }  // namespace
 
 void DefineSettings() {
@@ -41,6 +88,17 @@ void DefineSettings() {
                              "\"auto\" takes the fastest that the processor has.", &simd_level,
                              kAutomatic, kSimdLevels, PGC_SUSET, 0, CheckSimd, AssignSimd, nullptr);
     MarkGUCPrefixReserved("vecx");
+    DefineHnswSettings();
 }
+
+int EffectiveEfSearch(int index_option) {
+    return ef_search_is_explicit || index_option == 0 ? ef_search : index_option;
+}
+
+IterativeScan HnswIterativeScan() { return static_cast<IterativeScan>(iterative_scan); }
+
+int HnswMaxScanTuples() { return max_scan_tuples; }
+
+double HnswScanMemMultiplier() { return scan_mem_multiplier; }
 
 }  // namespace vecx::pg

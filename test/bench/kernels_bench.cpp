@@ -122,8 +122,132 @@ void MemorySpeed(benchmark::State &state) {
     state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(kBlock));
 }
 
+// Estimates of 32 edges, one record or those of all memory. Bytes are the record's: codes and three
+// arrays of halves.
+struct CodeCase {
+    size_t dimensions;
+    int bits;
+    const Kernels *kernels;
+
+    size_t Rows() const { return dimensions / 8; }
+    size_t CodeBytes() const { return Rows() * kEdgeBatch * static_cast<size_t>(bits); }
+    size_t Bytes() const { return CodeBytes() + 3 * kEdgeBatch * sizeof(uint16_t); }
+};
+
+void Estimate(benchmark::State &state, CodeCase c, bool stream) {
+    alignas(64) static uint8_t entries[kMaxCodeRows * 64];
+    for (size_t i = 0; i < sizeof entries; i++) entries[i] = i * 37 % 128;
+    const CodeTable table = {entries, c.Rows(), c.bits, 0.01f, -3};
+    const char *memory = Memory(Element::kF16);
+    const size_t stride = c.Bytes() + kTupleOffset;
+    float estimates[kEdgeBatch];
+    size_t at = 0;
+    for (auto _ : state) {
+        const char *record = memory + at + kTupleOffset;
+        const auto *halves = reinterpret_cast<const uint16_t *>(record + c.CodeBytes());
+        const EdgeBatch batch = {reinterpret_cast<const uint8_t *>(record),
+                                 halves,
+                                 halves + kEdgeBatch,
+                                 halves + 2 * kEdgeBatch,
+                                 2,
+                                 1};
+        benchmark::DoNotOptimize(c.kernels->codes.estimate(batch, table, 1, 0.5f, estimates));
+        benchmark::ClobberMemory();
+        if (stream) at = at + 2 * stride <= kMemory ? at + stride : 0;
+    }
+    state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(c.Bytes()));
+}
+
+void EncodeSigns(benchmark::State &state, CodeCase c) {
+    const auto *x = reinterpret_cast<const float *>(Memory(Element::kF32)), *y = x + c.dimensions;
+    uint8_t bits[kMaxCodeRows];
+    for (auto _ : state) {
+        benchmark::DoNotOptimize(c.kernels->codes.encode_signs(x, y, c.dimensions, bits));
+        benchmark::ClobberMemory();
+    }
+}
+
+void EncodeLevels(benchmark::State &state, CodeCase c) {
+    const auto *x = reinterpret_cast<const float *>(Memory(Element::kF32)), *y = x + c.dimensions;
+    uint8_t high[kMaxCodeRows], low[kMaxCodeRows];
+    for (auto _ : state) {
+        benchmark::DoNotOptimize(
+            c.kernels->codes.encode_levels(x, y, c.dimensions, 0.5f, high, low));
+        benchmark::ClobberMemory();
+    }
+}
+
+void DotU8(benchmark::State &state, CodeCase c) {
+    const auto *a = reinterpret_cast<const uint8_t *>(Memory(Element::kF32));
+    for (auto _ : state)
+        benchmark::DoNotOptimize(c.kernels->codes.dot_u8(a, a + c.dimensions, c.dimensions));
+}
+
+void DotU8I16(benchmark::State &state, CodeCase c) {
+    const auto *a = reinterpret_cast<const uint8_t *>(Memory(Element::kF32));
+    int16_t b[kMaxCodeRows * 8] = {};
+    for (auto _ : state) benchmark::DoNotOptimize(c.kernels->codes.dot_u8_i16(a, b, c.dimensions));
+}
+
+void EncodeU8(benchmark::State &state, CodeCase c) {
+    const auto *x = reinterpret_cast<const float *>(Memory(Element::kF32));
+    uint8_t codes[kMaxCodeRows * 8];
+    for (auto _ : state) {
+        c.kernels->codes.encode_u8(x, 127, -1, codes, c.dimensions);
+        benchmark::ClobberMemory();
+    }
+}
+
+void DecodeU8(benchmark::State &state, CodeCase c) {
+    const auto *codes = reinterpret_cast<const uint8_t *>(Memory(Element::kF32));
+    float values[kMaxCodeRows * 8];
+    for (auto _ : state) {
+        c.kernels->codes.decode_u8(codes, 0.01f, -1, values, c.dimensions);
+        benchmark::ClobberMemory();
+    }
+}
+
+// Zeros stay zeros: repeated transforms of other numbers would reach infinity.
+void Hadamard(benchmark::State &state, CodeCase c) {
+    alignas(64) float values[2048] = {};
+    for (auto _ : state) {
+        c.kernels->codes.hadamard(values, c.dimensions);
+        benchmark::ClobberMemory();
+    }
+}
+
+void RegisterCodes(const Kernels *kernels) {
+    const auto add = [&](const char *name, size_t dimensions, auto function, CodeCase c) {
+        benchmark::RegisterBenchmark(
+            (std::string("Codes/") + name + "/" + std::to_string(dimensions) + "/" + kernels->name)
+                .c_str(),
+            function, c);
+    };
+    const auto estimate = [](bool stream) {
+        return [stream](benchmark::State &state, CodeCase c) { Estimate(state, c, stream); };
+    };
+    for (size_t dimensions : {128, 704, 1536}) {
+        const CodeCase one = {dimensions, 1, kernels}, two = {dimensions, 2, kernels};
+        add("InCache/estimate1", dimensions, estimate(false), one);
+        add("Stream/estimate1", dimensions, estimate(true), one);
+        add("InCache/estimate2", dimensions, estimate(false), two);
+        add("Stream/estimate2", dimensions, estimate(true), two);
+        add("encode_signs", dimensions, EncodeSigns, one);
+        add("encode_levels", dimensions, EncodeLevels, two);
+        add("dot_u8", dimensions, DotU8, one);
+        add("dot_u8_i16", dimensions, DotU8I16, one);
+        add("encode_u8", dimensions, EncodeU8, one);
+        add("decode_u8", dimensions, DecodeU8, one);
+    }
+    for (size_t dimensions : {128, 512, 1024, 2048})
+        add("hadamard", dimensions, Hadamard, {dimensions, 0, kernels});
+}
+
 void RegisterAll() {
     benchmark::RegisterBenchmark("MemorySpeed/3072", MemorySpeed);
+    for (SimdLevel level :
+         {SimdLevel::kScalar, SimdLevel::kNeon, SimdLevel::kAvx2, SimdLevel::kAvx512})
+        if (const Kernels *kernels = KernelsOf(level)) RegisterCodes(kernels);
     const char *const element_names[] = {"f32", "f16"};
     const char *const distance_names[] = {"l2", "ip", "cosine"};
     for (Element element : {Element::kF32, Element::kF16})

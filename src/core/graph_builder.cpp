@@ -1,0 +1,308 @@
+// Builds a graph in memory; see the header.
+
+#include "core/graph_builder.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+#include "core/parallel.h"
+
+namespace vecx {
+namespace {
+
+constexpr size_t kChunkBytes = 16 << 20;
+constexpr size_t kBatchBytes = 8 << 20;
+constexpr int kMaxBatch = 1024;
+constexpr uint32_t kBatchPart = 20;  // a batch is at most this part of the graph
+constexpr auto kShortStep = std::chrono::milliseconds(15);
+constexpr auto kLongStep = std::chrono::milliseconds(50);
+
+// FNV-1a over words, then mixed.
+uint64_t HashBytes(const void *bytes, size_t n) {
+    const char *from = static_cast<const char *>(bytes);
+    uint64_t hash = 0xcbf29ce484222325;
+    for (; n >= 8; n -= 8, from += 8) {
+        uint64_t word;
+        memcpy(&word, from, 8);
+        hash = (hash ^ word) * 0x100000001b3;
+        hash ^= hash >> 32;
+    }
+    for (; n > 0; n--) hash = (hash ^ static_cast<uint8_t>(*from++)) * 0x100000001b3;
+    return Random(hash).Next();
+}
+
+}  // namespace
+
+int PoolWidthFor(const RecordShape &shape, int ef) {
+    return shape.code_bits == 2 ? ef * 3 / 2 + 8 : ef * 2 + 8;
+}
+
+int DrawLevel(Random *random) {
+    int level = 0;
+    while (level < kMaxLevel && random->Below(kLevelRatio) == 0) level++;
+    return level;
+}
+
+struct GraphBuilder::MemoryStore {
+    const GraphBuilder *builder;
+    const GraphQuery *query;
+
+    bool Expand(NodeLink link, float bound, Expansion *expansion) {
+        ExpandRecord(builder->Record(link.id), builder->OwnVector(link.id), *query, bound,
+                     expansion);
+        return true;
+    }
+    void Prefetch(NodeLink link) {
+        const char *record = builder->Base(link.id);
+        for (int at = 0; at < 1024; at += 64) __builtin_prefetch(record + at);
+    }
+};
+
+GraphBuilder::GraphBuilder(const BuilderOptions &options, const Rotation &rotation)
+    : options_(options), rotation_(rotation), random_(options.seed) {
+    const RecordShape &shape = options_.shape;
+    pool_width_ = PoolWidthFor(shape, options_.ef_construction);
+    record_bytes_ = shape.size + (shape.own_inside ? 0 : shape.padded);
+    stride_ = (record_bytes_ + options_.payload + 63) / 64 * 64;
+    chunk_shift_ = std::bit_width(std::max<size_t>(kChunkBytes / stride_, 1)) - 1;
+
+    const size_t vector_floats = (shape.dimensions + 15) / 16 * 16;
+    const size_t query_bytes = QueryBytes(shape);
+    const size_t edge_bytes = shape.edges * (sizeof(NodeId) + sizeof(float));
+    const size_t row_bytes =
+        (vector_floats + 2 * shape.padded) * sizeof(float) + query_bytes + 2 * edge_bytes;
+    batch_capacity_ = std::clamp<int>(kBatchBytes / row_bytes, 1, kMaxBatch);
+    item_capacity_ = batch_capacity_ + batch_capacity_ / 8 + kMaxLevel + 1;
+    batch_ = Allocate<BatchRow>(batch_capacity_);
+    items_ = Allocate<Item>(item_capacity_);
+    auto *vectors = Allocate<float>(batch_capacity_ * (vector_floats + 2 * shape.padded));
+    auto *queries = Allocate<char>(batch_capacity_ * query_bytes);
+    for (int i = 0; i < batch_capacity_; i++) {
+        batch_[i].vector = vectors;
+        batch_[i].rotated = vectors + vector_floats;
+        batch_[i].node = batch_[i].rotated + shape.padded;
+        batch_[i].query_memory = queries + i * query_bytes;
+        vectors = batch_[i].node + shape.padded;
+    }
+    auto *targets = Allocate<NodeId>(item_capacity_ * shape.edges);
+    auto *distances = Allocate<float>(item_capacity_ * shape.edges);
+    for (int i = 0; i < item_capacity_; i++) {
+        items_[i].targets = targets + static_cast<size_t>(i) * shape.edges;
+        items_[i].distances = distances + static_cast<size_t>(i) * shape.edges;
+    }
+    const size_t visited = VisitedSlotsFor(pool_width_);
+    scratch_ = Allocate<Scratch>(options_.threads);
+    for (int i = 0; i < options_.threads; i++) {
+        scratch_[i].pool = Allocate<Candidate>(std::max(pool_width_, kDescentWidth));
+        scratch_[i].visited = Allocate<NodeId>(visited);
+        scratch_[i].found = Allocate<LinkCandidate>(visited);
+        scratch_[i].expansion = Allocate<Expansion>(1);
+        scratch_[i].node = Allocate<float>(shape.padded);
+    }
+}
+
+uint8_t *GraphBuilder::OwnCodes(NodeId id) const {
+    const NodeRecord record = Record(id);
+    return options_.shape.own_inside ? record.Own()
+                                     : reinterpret_cast<uint8_t *>(Base(id) + options_.shape.size);
+}
+
+Sq8View GraphBuilder::OwnVector(NodeId id) const { return Record(id).OwnVector(OwnCodes(id)); }
+
+NodeId GraphBuilder::NewNode() {
+    const NodeId id = node_count_;
+    const size_t chunk = id >> chunk_shift_;
+    if (chunk == chunk_capacity_) {
+        const size_t capacity = std::max<size_t>(64, chunk_capacity_ * 2);
+        char **larger = Allocate<char *>(capacity);
+        std::copy_n(chunks_, chunk_capacity_, larger);
+        chunks_ = larger;
+        chunk_capacity_ = capacity;
+    }
+    if (chunks_[chunk] == nullptr)
+        chunks_[chunk] = static_cast<char *>(
+            options_.allocate_records(options_.allocate_state, stride_ << chunk_shift_));
+    node_count_++;
+    memset(Base(id), 0, stride_);
+    return id;
+}
+
+void GraphBuilder::GrowTable() {
+    const NodeId *old = table_;
+    const size_t old_slots = old == nullptr ? 0 : table_mask_ + 1;
+    const size_t slots = std::max<size_t>(1024, old_slots * 2);
+    table_ = Allocate<NodeId>(slots);
+    memset(table_, 0xff, slots * sizeof(NodeId));
+    table_mask_ = slots - 1;
+    for (size_t i = 0; i < old_slots; i++)
+        if (old[i] != kNoNode) *FindPayload(Base(old[i]) + record_bytes_) = old[i];
+}
+
+// The table's slot of the node with this payload, or the empty slot where it belongs.
+NodeId *GraphBuilder::FindPayload(const void *payload) {
+    size_t at = HashBytes(payload, options_.payload) & table_mask_;
+    while (table_[at] != kNoNode &&
+           memcmp(Base(table_[at]) + record_bytes_, payload, options_.payload) != 0)
+        at = (at + 1) & table_mask_;
+    return &table_[at];
+}
+
+void GraphBuilder::AddDuplicate(NodeId owner, RowId row) {
+    const size_t chunk = duplicate_count_ >> kDuplicateShift;
+    const size_t in_chunk = duplicate_count_ & ((1u << kDuplicateShift) - 1);
+    if (in_chunk == 0) {
+        if (std::has_single_bit(chunk) || chunk == 0) {
+            Duplicate **larger = Allocate<Duplicate *>(std::max<size_t>(1, chunk * 2));
+            std::copy_n(duplicates_, chunk, larger);
+            duplicates_ = larger;
+        }
+        duplicates_[chunk] = Allocate<Duplicate>(1u << kDuplicateShift);
+    }
+    duplicates_[chunk][in_chunk] = {owner, row};
+    duplicate_count_++;
+}
+
+bool GraphBuilder::Add(const float *vector, bool shortened, RowId row, const void *payload) {
+    rows_++;
+    if (table_count_ * 2 >= table_mask_) GrowTable();
+    NodeId *known = FindPayload(payload);
+    if (*known != kNoNode) {
+        AddDuplicate(*known, row);
+        return false;
+    }
+    const int level = DrawLevel(&random_);
+    BatchRow &of = batch_[batch_count_++];
+    memcpy(of.vector, vector, options_.shape.dimensions * sizeof(float));
+    of.shortened = shortened;
+    of.level = level;
+    of.first_item = item_count_;
+    for (int i = 0; i <= level; i++) {
+        const NodeId id = NewNode();
+        Item &item = items_[item_count_++];
+        item.row = batch_count_ - 1;
+        item.id = id;
+        item.count = 0;
+        const NodeRecord record = Record(id);
+        record.Initialize(static_cast<uint8_t>(i));
+        memcpy(Base(id) + record_bytes_, payload, options_.payload);
+        if (i == 0) {
+            record.header().row = row;
+            *known = id;
+            table_count_++;
+        } else {
+            record.header().SetNext({id - 1, 0});
+        }
+    }
+    const uint32_t limit = std::max<uint32_t>(1, node_count_ / kBatchPart);
+    working_ = batch_count_ == batch_capacity_ || static_cast<uint32_t>(batch_count_) >= limit ||
+               item_count_ + kMaxLevel + 1 > item_capacity_;
+    return working_;
+}
+
+void GraphBuilder::SearchRow(BatchRow *row, Scratch *scratch) noexcept {
+    const RecordShape &shape = options_.shape;
+    rotation_.Apply(row->vector, nullptr, row->rotated);
+    const NodeId base = items_[row->first_item].id;
+    Sq8Parameters parameters = EncodeSq8(row->rotated, shape.padded, OwnCodes(base));
+    if (row->shortened) parameters.error = std::numeric_limits<float>::infinity();
+    for (int level = 0; level <= row->level; level++) {
+        Record(base + level).SetOwn(parameters);
+        if (level > 0) memcpy(OwnCodes(base + level), OwnCodes(base), shape.padded);
+    }
+    ActiveKernels().codes.decode_u8(OwnCodes(base), parameters.scale, parameters.offset, row->node,
+                                    shape.padded);
+    row->query = PrepareQuery(shape, row->rotated, false, row->query_memory);
+    if (!entry_) return;
+
+    MemoryStore store = {this, &row->query};
+    Candidate starts[kDescentEntries] = {{0, entry_.id, entry_.generation, false}};
+    int start_count = 1;
+    for (int level = entry_level_; level >= 0; level--) {
+        const bool linked = level <= row->level;
+        const int width = linked ? pool_width_ : kDescentWidth;
+        Pool pool(scratch->pool, width);
+        VisitedSet visited(scratch->visited, VisitedSlotsFor(width));
+        for (int i = 0; i < start_count; i++) pool.Push(starts[i].key, starts[i].Link());
+        LinkCandidate *found = scratch->found;
+        int count = 0;
+        SearchGraph(store, pool, visited, scratch->expansion, [&](const Expansion &expansion) {
+            found[count++] = {expansion.link, expansion.distance, OwnVector(expansion.link.id),
+                              false};
+        });
+        std::sort(found, found + count, [](const LinkCandidate &a, const LinkCandidate &b) {
+            return a.distance != b.distance ? a.distance < b.distance : a.link.id < b.link.id;
+        });
+        start_count = std::min(count, kDescentEntries);
+        for (int i = 0; i < start_count && level > 0; i++) {
+            const NodeLink below = Record(found[i].link.id).header().Next();
+            starts[i] = {found[i].distance, below.id, below.generation, false};
+        }
+        if (!linked) continue;
+        Item &item = items_[row->first_item + level];
+        item.count = SelectNeighbors(shape, found, std::min(count, pool_width_));
+        WriteEdges(Record(item.id), row->node, found, item.count, scratch->node);
+        for (int i = 0; i < item.count; i++) {
+            item.targets[i] = found[i].link.id;
+            item.distances[i] = found[i].distance;
+        }
+    }
+}
+
+// Offers the items [from, to) to those of their neighbours that belong to one part of the nodes.
+// Each node thus hears of them on one thread and in one order.
+void GraphBuilder::LinkItems(int from, int to, int part, float *node) noexcept {
+    const RecordShape &shape = options_.shape;
+    for (int i = from; i < to; i++) {
+        const Item &item = items_[i];
+        const BatchRow &row = batch_[item.row];
+        const EdgeTarget newcomer = {{item.id, 0}, row.node, Record(item.id).header().norm};
+        for (int j = 0; j < item.count; j++) {
+            const NodeId target = item.targets[j];
+            if ((target * 0x9e3779b1u >> 8) % options_.threads != static_cast<uint32_t>(part))
+                continue;
+            const Sq8View own = OwnVector(target);
+            ActiveKernels().codes.decode_u8(own.codes, own.scale, own.offset, node, shape.padded);
+            OfferEdge(Record(target), node, newcomer, row.query, item.distances[j]);
+        }
+    }
+}
+
+void GraphBuilder::EndBatch() {
+    for (int i = 0; i < item_count_; i++) {
+        Record(items_[i].id).header().flags |= kLinked;
+        const int level = Record(items_[i].id).header().level;
+        if (level > entry_level_) {
+            entry_level_ = level;
+            entry_ = {items_[i].id, 0};
+        }
+    }
+    batch_count_ = item_count_ = searched_ = linked_ = 0;
+    working_ = false;
+}
+
+bool GraphBuilder::Step() {
+    if (!working_) return false;
+    const auto start = std::chrono::steady_clock::now();
+    if (searched_ < batch_count_) {
+        const int first = searched_, count = std::min(slice_, batch_count_ - first);
+        ParallelFor(count, options_.threads, [this, first](ptrdiff_t i, int thread) noexcept {
+            SearchRow(&batch_[first + i], &scratch_[thread]);
+        });
+        searched_ += count;
+    } else {
+        const int first = linked_, last = std::min(first + 4 * slice_, item_count_);
+        ParallelFor(options_.threads, options_.threads,
+                    [this, first, last](ptrdiff_t part, int thread) noexcept {
+                        LinkItems(first, last, static_cast<int>(part), scratch_[thread].node);
+                    });
+        linked_ = last;
+        if (linked_ == item_count_) EndBatch();
+    }
+    const auto took = std::chrono::steady_clock::now() - start;
+    if (took < kShortStep) slice_ = std::min(slice_ * 2, kMaxBatch);
+    if (took > kLongStep) slice_ = std::max(slice_ / 2, 1);
+    return working_;
+}
+
+}  // namespace vecx

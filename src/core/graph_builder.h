@@ -1,0 +1,177 @@
+// Builds a graph in memory, batch by batch, on several threads.
+//
+// Rows are gathered into a batch. Each row of it then searches the graph as it was before the batch
+// and chooses its neighbours, in parallel, since nothing changes; after that all rows offer
+// themselves to the neighbours they chose, in parallel over the neighbours. No locks, and the same
+// rows and seed give the same graph whatever the number of threads (the scheme of ParlayANN,
+// Manohar et al. 2024). A batch is a small part of the graph, so its rows lose little by not seeing
+// each other.
+//
+// The caller drives: Add() rows until it says that the batch is full, then Step() until it says
+// that there is nothing left to do, looking for interrupts in between. Memory comes from the caller
+// and is never given back here: the builder has no destructor and may be jumped over.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/graph_link.h"
+#include "core/graph_search.h"
+#include "core/random.h"
+#include "core/rotation.h"
+
+namespace vecx {
+
+// One node in so many also stands in the graph above.
+constexpr uint32_t kLevelRatio = 32;
+
+constexpr int kDescentWidth = 8;    // of the pools on the levels above 0
+constexpr int kDescentEntries = 4;  // so many of the best found there enter the level below
+
+// Estimates of neighbours mix up near ones: a pool is wider than what is asked for. Found by
+// measurement, see docs/benchmarks.md.
+int PoolWidthFor(const RecordShape &shape, int ef);
+
+// Slots of a VisitedSet for searches of such a width, which expand little more than the width.
+constexpr size_t VisitedSlotsFor(int width) {
+    return std::bit_ceil(static_cast<size_t>(width) * 8 + 64);
+}
+
+// The level on which a new node enters, drawn so that each level has kLevelRatio times the nodes of
+// the one above.
+int DrawLevel(Random *random);
+
+struct BuilderOptions {
+    RecordShape shape;
+    int ef_construction;
+    int threads;
+    uint64_t seed;
+    int payload;  // bytes that go with each node: its full-precision copy
+    // Zeroed memory, aligned to 64; does not return without it.
+    void *(*allocate)(void *state, size_t bytes);
+    // The same for records, which take the most by far.
+    void *(*allocate_records)(void *state, size_t bytes);
+    void *allocate_state;
+};
+
+class GraphBuilder {
+  public:
+    GraphBuilder(const BuilderOptions &options, const Rotation &rotation);
+
+    // Takes a row: its vector (shape.dimensions floats as they are to be rotated) and its payload;
+    // `shortened`: see NodeHeader::error. Rows of equal payload become duplicates of one node. True
+    // if the batch is full now: then Step() until it says false.
+    bool Add(const float *vector, bool shortened, RowId row, const void *payload);
+
+    // Works on the batch for some milliseconds; false once there is nothing to do.
+    bool Step();
+
+    // Begins work on what was added, be the batch full or not; then Step().
+    void Flush() { working_ = batch_count_ > 0; }
+
+    // Rows taken so far, and those of them that are nodes of level 0 or copies of them above.
+    uint64_t rows() const { return rows_; }
+    uint32_t nodes() const { return node_count_; }
+    uint64_t duplicates() const { return duplicate_count_; }
+    NodeLink entry() const { return entry_; }
+    int entry_level() const { return entry_level_; }
+    NodeRecord Record(NodeId id) const { return {options_.shape, Base(id)}; }
+    // The own vector, if that is not in the record, and the payload.
+    const char *Cold(NodeId id) const { return Base(id) + options_.shape.size; }
+    size_t ColdBytes() const { return record_bytes_ - options_.shape.size + options_.payload; }
+    // The i-th duplicate: which node, which row.
+    struct Duplicate {
+        NodeId owner;
+        RowId row;
+    };
+    const Duplicate &DuplicateAt(uint64_t i) const {
+        return duplicates_[i >> kDuplicateShift][i & ((1u << kDuplicateShift) - 1)];
+    }
+
+  private:
+    static constexpr int kDuplicateShift = 13;
+
+    // A row of the batch.
+    struct BatchRow {
+        float *vector;
+        float *rotated;
+        float *node;  // as dequantized from the record
+        void *query_memory;
+        GraphQuery query;
+        int first_item;
+        int level;
+        bool shortened;
+    };
+    // A node to be linked: a row on one level.
+    struct Item {
+        int row;
+        NodeId id;
+        int count;
+        NodeId *targets;
+        float *distances;
+    };
+    struct Scratch {
+        Candidate *pool;
+        NodeId *visited;
+        LinkCandidate *found;
+        Expansion *expansion;
+        float *node;
+    };
+    struct MemoryStore;
+
+    char *Base(NodeId id) const {
+        return chunks_[id >> chunk_shift_] + (id & ((1u << chunk_shift_) - 1)) * stride_;
+    }
+    template <class T>
+    T *Allocate(size_t count) {
+        return static_cast<T *>(options_.allocate(options_.allocate_state, count * sizeof(T)));
+    }
+    NodeId NewNode();
+    NodeId *FindPayload(const void *payload);
+    void GrowTable();
+    void AddDuplicate(NodeId owner, RowId row);
+    uint8_t *OwnCodes(NodeId id) const;
+    Sq8View OwnVector(NodeId id) const;
+
+    void SearchRow(BatchRow *row, Scratch *scratch) noexcept;
+    void LinkItems(int from, int to, int part, float *node) noexcept;
+    void EndBatch();
+
+    BuilderOptions options_;
+    Rotation rotation_;
+    Random random_;
+    int pool_width_;
+
+    size_t stride_;        // of nodes in a chunk
+    size_t record_bytes_;  // of them before the payload
+    int chunk_shift_;
+    char **chunks_ = nullptr;
+    size_t chunk_capacity_ = 0;
+    uint32_t node_count_ = 0;
+    NodeLink entry_ = kNoLink;
+    int entry_level_ = -1;
+    uint64_t rows_ = 0;
+
+    NodeId *table_ = nullptr;  // nodes by payload, open addressing
+    size_t table_mask_ = 0;
+    uint32_t table_count_ = 0;
+    Duplicate **duplicates_ = nullptr;
+    size_t duplicate_chunks_ = 0;
+    uint64_t duplicate_count_ = 0;
+
+    BatchRow *batch_;
+    Item *items_;
+    Scratch *scratch_;
+    int batch_capacity_;
+    int batch_count_ = 0;
+    int item_capacity_;
+    int item_count_ = 0;
+
+    bool working_ = false;
+    int searched_ = 0;  // rows of the batch
+    int linked_ = 0;    // items
+    int slice_ = 1;     // rows or items in one step
+};
+
+}  // namespace vecx
