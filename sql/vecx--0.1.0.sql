@@ -1,4 +1,4 @@
--- Types, functions, operators and casts of vecx: every name and signature of pgvector, and on top
+-- Types, functions, operators, casts and access methods of vecx: every name of pgvector, and on top
 -- cosine_similarity, scaling by a number, subscripts, hashing and the vecx_ functions.
 \echo Use "CREATE EXTENSION vecx" to load this file. \quit
 
@@ -1228,3 +1228,154 @@ CREATE OPERATOR CLASS sparsevec_ops
     FUNCTION 1 vecx_sparsevec_hash(sparsevec),
     FUNCTION 2 vecx_sparsevec_hash_extended(sparsevec, int8);
 COMMENT ON OPERATOR CLASS sparsevec_ops USING hash IS 'equality';
+
+-- Access method hnsw: a graph, searched from neighbor to neighbor
+
+CREATE FUNCTION hnswhandler(internal) RETURNS index_am_handler
+    AS 'MODULE_PATHNAME', 'vecx_hnsw_handler' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION hnswhandler(internal) IS 'hnsw index access method handler';
+
+CREATE ACCESS METHOD hnsw TYPE INDEX HANDLER hnswhandler;
+COMMENT ON ACCESS METHOD hnsw IS 'graph of nearest neighbors, for ORDER BY distance LIMIT';
+
+-- Operator classes of the vector indexes. Support function 1 tells type and metric.
+
+CREATE FUNCTION vecx_vector_l2_ops(internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'vecx_vector_l2_ops' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecx_vector_l2_ops(internal)
+    IS 'index support for the Euclidean distance between vector values';
+CREATE OPERATOR CLASS vector_l2_ops
+    FOR TYPE vector USING hnsw AS
+    OPERATOR 1 <-> (vector, vector) FOR ORDER BY float_ops,
+    FUNCTION 1 vecx_vector_l2_ops(internal);
+COMMENT ON OPERATOR CLASS vector_l2_ops USING hnsw IS 'Euclidean distance';
+
+CREATE FUNCTION vecx_vector_ip_ops(internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'vecx_vector_ip_ops' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecx_vector_ip_ops(internal)
+    IS 'index support for the negative inner product between vector values';
+CREATE OPERATOR CLASS vector_ip_ops
+    FOR TYPE vector USING hnsw AS
+    OPERATOR 1 <#> (vector, vector) FOR ORDER BY float_ops,
+    FUNCTION 1 vecx_vector_ip_ops(internal);
+COMMENT ON OPERATOR CLASS vector_ip_ops USING hnsw IS 'negative inner product';
+
+CREATE FUNCTION vecx_vector_cosine_ops(internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'vecx_vector_cosine_ops' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecx_vector_cosine_ops(internal)
+    IS 'index support for the cosine distance between vector values';
+CREATE OPERATOR CLASS vector_cosine_ops
+    FOR TYPE vector USING hnsw AS
+    OPERATOR 1 <=> (vector, vector) FOR ORDER BY float_ops,
+    FUNCTION 1 vecx_vector_cosine_ops(internal);
+COMMENT ON OPERATOR CLASS vector_cosine_ops USING hnsw IS 'cosine distance';
+
+CREATE FUNCTION vecx_vector_l1_ops(internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'vecx_vector_l1_ops' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecx_vector_l1_ops(internal)
+    IS 'index support for the taxicab distance between vector values';
+CREATE OPERATOR CLASS vector_l1_ops
+    FOR TYPE vector USING hnsw AS
+    OPERATOR 1 <+> (vector, vector) FOR ORDER BY float_ops,
+    FUNCTION 1 vecx_vector_l1_ops(internal);
+COMMENT ON OPERATOR CLASS vector_l1_ops USING hnsw IS 'taxicab distance';
+
+CREATE FUNCTION vecx_halfvec_l2_ops(internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'vecx_halfvec_l2_ops' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecx_halfvec_l2_ops(internal)
+    IS 'index support for the Euclidean distance between halfvec values';
+CREATE OPERATOR CLASS halfvec_l2_ops
+    FOR TYPE halfvec USING hnsw AS
+    OPERATOR 1 <-> (halfvec, halfvec) FOR ORDER BY float_ops,
+    FUNCTION 1 vecx_halfvec_l2_ops(internal);
+COMMENT ON OPERATOR CLASS halfvec_l2_ops USING hnsw IS 'Euclidean distance';
+
+CREATE FUNCTION vecx_halfvec_ip_ops(internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'vecx_halfvec_ip_ops' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecx_halfvec_ip_ops(internal)
+    IS 'index support for the negative inner product between halfvec values';
+CREATE OPERATOR CLASS halfvec_ip_ops
+    FOR TYPE halfvec USING hnsw AS
+    OPERATOR 1 <#> (halfvec, halfvec) FOR ORDER BY float_ops,
+    FUNCTION 1 vecx_halfvec_ip_ops(internal);
+COMMENT ON OPERATOR CLASS halfvec_ip_ops USING hnsw IS 'negative inner product';
+
+CREATE FUNCTION vecx_halfvec_cosine_ops(internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'vecx_halfvec_cosine_ops' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecx_halfvec_cosine_ops(internal)
+    IS 'index support for the cosine distance between halfvec values';
+CREATE OPERATOR CLASS halfvec_cosine_ops
+    FOR TYPE halfvec USING hnsw AS
+    OPERATOR 1 <=> (halfvec, halfvec) FOR ORDER BY float_ops,
+    FUNCTION 1 vecx_halfvec_cosine_ops(internal);
+COMMENT ON OPERATOR CLASS halfvec_cosine_ops USING hnsw IS 'cosine distance';
+
+CREATE FUNCTION vecx_halfvec_l1_ops(internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'vecx_halfvec_l1_ops' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecx_halfvec_l1_ops(internal)
+    IS 'index support for the taxicab distance between halfvec values';
+CREATE OPERATOR CLASS halfvec_l1_ops
+    FOR TYPE halfvec USING hnsw AS
+    OPERATOR 1 <+> (halfvec, halfvec) FOR ORDER BY float_ops,
+    FUNCTION 1 vecx_halfvec_l1_ops(internal);
+COMMENT ON OPERATOR CLASS halfvec_l1_ops USING hnsw IS 'taxicab distance';
+
+CREATE FUNCTION vecx_sparsevec_l2_ops(internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'vecx_sparsevec_l2_ops' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecx_sparsevec_l2_ops(internal)
+    IS 'index support for the Euclidean distance between sparsevec values';
+CREATE OPERATOR CLASS sparsevec_l2_ops
+    FOR TYPE sparsevec USING hnsw AS
+    OPERATOR 1 <-> (sparsevec, sparsevec) FOR ORDER BY float_ops,
+    FUNCTION 1 vecx_sparsevec_l2_ops(internal);
+COMMENT ON OPERATOR CLASS sparsevec_l2_ops USING hnsw IS 'Euclidean distance';
+
+CREATE FUNCTION vecx_sparsevec_ip_ops(internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'vecx_sparsevec_ip_ops' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecx_sparsevec_ip_ops(internal)
+    IS 'index support for the negative inner product between sparsevec values';
+CREATE OPERATOR CLASS sparsevec_ip_ops
+    FOR TYPE sparsevec USING hnsw AS
+    OPERATOR 1 <#> (sparsevec, sparsevec) FOR ORDER BY float_ops,
+    FUNCTION 1 vecx_sparsevec_ip_ops(internal);
+COMMENT ON OPERATOR CLASS sparsevec_ip_ops USING hnsw IS 'negative inner product';
+
+CREATE FUNCTION vecx_sparsevec_cosine_ops(internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'vecx_sparsevec_cosine_ops' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecx_sparsevec_cosine_ops(internal)
+    IS 'index support for the cosine distance between sparsevec values';
+CREATE OPERATOR CLASS sparsevec_cosine_ops
+    FOR TYPE sparsevec USING hnsw AS
+    OPERATOR 1 <=> (sparsevec, sparsevec) FOR ORDER BY float_ops,
+    FUNCTION 1 vecx_sparsevec_cosine_ops(internal);
+COMMENT ON OPERATOR CLASS sparsevec_cosine_ops USING hnsw IS 'cosine distance';
+
+CREATE FUNCTION vecx_sparsevec_l1_ops(internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'vecx_sparsevec_l1_ops' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecx_sparsevec_l1_ops(internal)
+    IS 'index support for the taxicab distance between sparsevec values';
+CREATE OPERATOR CLASS sparsevec_l1_ops
+    FOR TYPE sparsevec USING hnsw AS
+    OPERATOR 1 <+> (sparsevec, sparsevec) FOR ORDER BY float_ops,
+    FUNCTION 1 vecx_sparsevec_l1_ops(internal);
+COMMENT ON OPERATOR CLASS sparsevec_l1_ops USING hnsw IS 'taxicab distance';
+
+CREATE FUNCTION vecx_bit_hamming_ops(internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'vecx_bit_hamming_ops' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecx_bit_hamming_ops(internal)
+    IS 'index support for the Hamming distance between bit values';
+CREATE OPERATOR CLASS bit_hamming_ops
+    FOR TYPE bit USING hnsw AS
+    OPERATOR 1 <~> (bit, bit) FOR ORDER BY float_ops,
+    FUNCTION 1 vecx_bit_hamming_ops(internal);
+COMMENT ON OPERATOR CLASS bit_hamming_ops USING hnsw IS 'Hamming distance';
+
+CREATE FUNCTION vecx_bit_jaccard_ops(internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'vecx_bit_jaccard_ops' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecx_bit_jaccard_ops(internal)
+    IS 'index support for the Jaccard distance between bit values';
+CREATE OPERATOR CLASS bit_jaccard_ops
+    FOR TYPE bit USING hnsw AS
+    OPERATOR 1 <%> (bit, bit) FOR ORDER BY float_ops,
+    FUNCTION 1 vecx_bit_jaccard_ops(internal);
+COMMENT ON OPERATOR CLASS bit_jaccard_ops USING hnsw IS 'Jaccard distance';

@@ -10,7 +10,8 @@ FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND refobjid = (SELEC
     AND NOT EXISTS (SELECT FROM pg_type t WHERE t.oid = objid AND classid = 'pg_type'::regclass AND t.typcategory = 'A');
 SELECT type, count(*) FROM members GROUP BY type ORDER BY type COLLATE "C";
 
--- The functions of pgvector 0.8.6, but for those of its access methods: each name with its arguments and result.
+-- The functions of pgvector 0.8.6, but for those of ivfflat and the support functions of its operator classes: each name with its
+-- arguments and result.
 CREATE TEMP TABLE contract (signature text);
 COPY contract FROM STDIN;
 vector_in(cstring,oid,integer) vector
@@ -111,6 +112,7 @@ sparsevec_gt(sparsevec,sparsevec) boolean
 sparsevec_cmp(sparsevec,sparsevec) integer
 sparsevec_l2_squared_distance(sparsevec,sparsevec) double precision
 sparsevec_negative_inner_product(sparsevec,sparsevec) double precision
+hnswhandler(internal) index_am_handler
 sparsevec(sparsevec,integer,boolean) sparsevec
 vector_to_sparsevec(vector,integer,boolean) sparsevec
 sparsevec_to_vector(sparsevec,integer,boolean) vector
@@ -143,7 +145,7 @@ SELECT prosupport, procost, count(*) FROM functions WHERE prosupport <> 0 OR pro
 
 -- Every object is commented, but for casts and operator families.
 SELECT m.identity FROM members m
-WHERE m.classid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_opclass'::regclass, 'pg_type'::regclass)
+WHERE m.classid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_opclass'::regclass, 'pg_type'::regclass, 'pg_am'::regclass)
     AND obj_description(m.objid, m.classid::regclass::name) IS NULL
 ORDER BY m.identity COLLATE "C";
 
@@ -179,7 +181,7 @@ SELECT o.oid::regoperator FROM pg_operator o JOIN members m ON m.classid = 'pg_o
 SELECT o.oid::regoperator FROM pg_operator o JOIN members m ON m.classid = 'pg_operator'::regclass AND m.objid = o.oid
 WHERE o.oprleft <> o.oprright AND 'double precision'::regtype NOT IN (o.oprleft, o.oprright);
 
--- The operator classes, all of them the default of their type, and valid.
+-- The operator classes, all of them valid. Those of btree and hash are the default of their type; a vector index wants its distance named.
 SELECT c.opcname, am.amname, c.opcintype::regtype AS type, c.opcdefault AS "default", amvalidate(c.oid) AS valid
 FROM pg_opclass c JOIN pg_am am ON am.oid = c.opcmethod JOIN members m ON m.classid = 'pg_opclass'::regclass AND m.objid = c.oid ORDER BY 2, 1;
 SELECT am.amname, f.opfname, a.amopstrategy AS strategy, a.amopopr::regoperator AS operator, a.amoppurpose AS purpose
@@ -188,6 +190,13 @@ WHERE f.opfname ~ '^(vector|halfvec|sparsevec)_ops$' ORDER BY 1, 2, 3;
 SELECT am.amname, f.opfname, p.amprocnum AS support, p.amproc::regprocedure AS function
 FROM pg_amproc p JOIN pg_opfamily f ON f.oid = p.amprocfamily JOIN pg_am am ON am.oid = f.opfmethod
 WHERE f.opfname ~ '^(vector|halfvec|sparsevec)_ops$' ORDER BY 1, 2, 3;
+
+-- Those of the vector indexes: a distance to order by, and a function that tells type and metric.
+SELECT am.amname, f.opfname, a.amopstrategy AS strategy, a.amopopr::regoperator AS operator, a.amoppurpose AS purpose, s.opfname AS sorts, p.amprocnum AS support,
+    p.amproc::regprocedure AS function
+FROM pg_opfamily f JOIN pg_am am ON am.oid = f.opfmethod LEFT JOIN pg_amop a ON a.amopfamily = f.oid LEFT JOIN pg_opfamily s ON s.oid = a.amopsortfamily
+    LEFT JOIN pg_amproc p ON p.amprocfamily = f.oid
+WHERE am.amname = 'hnsw' ORDER BY 1, 2, 3, 7;
 
 -- The aggregates keep their state in an array and can be combined.
 SELECT aggfnoid::regprocedure AS aggregate, aggtransfn, aggfinalfn, aggcombinefn, aggtranstype::regtype AS state, agginitval AS initial, proparallel AS parallel

@@ -1,0 +1,141 @@
+// The cost of a scan of the graph, called by the planner for each path through an hnsw index.
+//
+// A search costs its whole work before the first row; every further row costs a little. The total
+// is that of giving back all rows in order: under LIMIT the planner takes the share that it expects
+// to read, which grows as a filter gets more selective, so very selective filters go elsewhere.
+//
+// Pages: PostgreSQL lets the upper pages of a B-tree cost CPU only, being in cache, and a search
+// goes through this graph again and again as if it were all upper pages. So a page costs its
+// access, and a read from disk only for the share of index and tables that is too much for
+// effective_cache_size.
+
+#include "am/cost.h"
+
+#include "am/hnsw/hnsw.h"
+#include "am/options.h"
+#include "pg/settings.h"
+
+namespace vecx {
+namespace {
+
+// In units of cpu_operator_cost, as those of types/cost.cpp.
+constexpr double kSearch = 16000;          // rotation, tables, entries; keeps small tables exact
+constexpr double kPage = 50;               // an access in cache, as for PostgreSQL's B-trees
+constexpr double kExpansion = 40;          // a node and its batch of edges, without the codes
+constexpr double kCodeByte = 1.0 / 400;    // of the codes of a node's neighbors
+constexpr double kRerank = 10;             // a full-precision copy, without its elements
+constexpr double kRerankByte = 1.0 / 400;  // of it
+
+// Nodes that a search expands: kBase + kPerCandidate * pool + kPerDoubling * log2(N).
+constexpr double kBase = 8;
+constexpr double kPerCandidate = 0.9;
+constexpr double kPerDoubling = 1.5;
+constexpr double kPoolPerEfSearch = 2.5;  // candidates in the pool
+constexpr double kRerankPerEfSearch = 1;  // of them reranked
+
+// For each row after those of the first search.
+constexpr double kExpansionsPerRow = 1.5;
+
+// Where the metapage is not to be had.
+constexpr double kUnknownDimensions = 768;
+constexpr double kUnknownBits = 1;
+
+constexpr double kLeastCost = 1e-6;  // whatever the cost settings are
+
+struct Graph {
+    double elements;   // at least 1
+    double expansion;  // CPU for one node
+    double expansion_pages;
+    double rerank;  // CPU for one copy
+    double rerank_pages;
+    int ef_search;
+};
+
+Graph GraphOf(const IndexOptInfo *info) {
+    HnswOptions options = {};
+    hnsw::CostInputs inputs = {};
+    bool known = false;
+    // An index that only a planner extension knows has no file and no relation.
+    if (!info->hypothetical) {
+        const Relation index = index_open(info->indexoid, NoLock);  // the planner holds one
+        options = HnswOptionsOf(index);
+        known = hnsw::ReadCostInputs(index, &inputs);
+        index_close(index, NoLock);
+    }
+    const double dimensions =
+        known && inputs.dimensions > 0 ? inputs.dimensions : kUnknownDimensions;
+    const double bits = known && inputs.code_bits > 0 ? inputs.code_bits : kUnknownBits;
+    const double edges = known && inputs.edges > 0 ? inputs.edges : 2.0 * std::max(options.m, 16);
+
+    Graph graph;
+    graph.elements = info->tuples > 0 ? info->tuples : known ? inputs.rows_hint : 0;
+    graph.elements = std::max(graph.elements, 1.0);
+    graph.expansion = kExpansion + kCodeByte * edges * dimensions * bits / BITS_PER_BYTE;
+    graph.expansion_pages = known ? std::max(inputs.pages_per_node, 1.0) : 1;
+    graph.rerank = kRerank + kRerankByte * dimensions * sizeof(float);
+    graph.rerank_pages = known ? std::max(inputs.rerank_pages, 0.0) : 1;
+    graph.ef_search = pg::EffectiveEfSearch(options.ef_search);
+    return graph;
+}
+
+// What one access to a page of the index costs on average, of `accesses` in each of `loops` scans.
+Cost PageCost(PlannerInfo *root, const IndexOptInfo *info, double accesses, double loops) {
+    const double pages = std::max<double>(info->pages, 1);
+    const double used = std::max(root->total_table_pages, 0.0) + pages;
+    const double missing = std::max(0.0, 1 - effective_cache_size / used);
+    double random_page;
+    get_tablespace_page_costs(info->reltablespace, &random_page, nullptr);
+    // Pages that are read once and used again within the scan or the next one.
+    const double all = std::max(accesses, 1.0) * std::max(loops, 1.0);
+    const double read = index_pages_fetched(all, static_cast<BlockNumber>(pages), pages, root);
+    return kPage * cpu_operator_cost + missing * random_page * std::min(read / all, 1.0);
+}
+
+ScanCost NeverThisWay(IndexPath *path) {
+#if PG_VERSION_NUM >= 180000
+    // Infinity alone is not the last choice any more: first counts how many nodes are disabled.
+    path->path.disabled_nodes = 2;
+#else
+    static_cast<void>(path);
+#endif
+    const double infinity = std::numeric_limits<double>::infinity();
+    return {infinity, infinity, 0, 0, 0};
+}
+
+}  // namespace
+
+ScanCost EstimateHnswCost(PlannerInfo *root, IndexPath *path, double loop_count) {
+    // The graph gives rows by distance and in no other way.
+    if (path->indexorderbys == NIL) return NeverThisWay(path);
+
+    // Selectivity, of the predicate of a partial index too, and the rows that go with it.
+    GenericCosts generic = {};
+    genericcostestimate(root, path, loop_count, &generic);
+
+    const IndexOptInfo *info = path->indexinfo;
+    const Graph graph = GraphOf(info);
+    const double n = graph.elements;
+    const double expanded = std::min(n, kBase + kPerCandidate * kPoolPerEfSearch * graph.ef_search +
+                                            kPerDoubling * std::log2(n));
+    const double reranked = std::min(n, kRerankPerEfSearch * graph.ef_search);
+    const double accesses = expanded * graph.expansion_pages + reranked * graph.rerank_pages;
+
+    const Cost page = PageCost(root, info, accesses, loop_count);
+    const Cost expansion = graph.expansion * cpu_operator_cost + graph.expansion_pages * page;
+    const Cost rerank = graph.rerank * cpu_operator_cost + graph.rerank_pages * page;
+
+    const double rows = std::max(generic.numIndexTuples, 1.0);
+    const Cost startup = kSearch * cpu_operator_cost + expanded * expansion + reranked * rerank +
+                         index_other_operands_eval_cost(root, path->indexorderbys);
+    const Cost per_row = kExpansionsPerRow * expansion + rerank + cpu_index_tuple_cost;
+
+    ScanCost cost;
+    cost.startup = std::max(startup, kLeastCost);
+    cost.total = cost.startup + std::max(rows * per_row, kLeastCost);
+    cost.selectivity = generic.indexSelectivity;
+    cost.correlation = 0;
+    cost.pages = generic.numIndexPages;
+    return cost;
+}
+
+}  // namespace vecx

@@ -1,0 +1,199 @@
+// CREATE INDEX: the graph is built in memory on several threads, put in order, and written once.
+//
+// Called by am.cpp for CREATE INDEX and REINDEX, CONCURRENTLY or not, and for the init fork of an
+// unlogged index.
+
+#include "am/hnsw/hnsw.h"
+#include "am/hnsw/node_vector.h"
+#include "am/hnsw/write.h"
+#include "am/options.h"
+#include "am/value.h"
+#include "core/graph_builder.h"
+
+#include "pg/temporary_memory.h"
+#include "store/page.h"
+
+namespace vecx::hnsw {
+namespace {
+
+constexpr uint64_t kSeed = 0x76656378;  // the same rows give the same graph
+
+enum Phase : int64 {
+    kSampling = PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE,
+    kLoading,
+    kWriting,
+};
+
+// Rows that are looked at for the centre of the data: a mean of so many is good enough for any.
+constexpr int kSampleBlocks = 64;
+constexpr int kSampleRows = 2000;
+
+struct BuildState {
+    Relation index;
+    const Graph *graph;
+    GraphBuilder *builder;
+    NodeVector vector;
+    MemoryContext row_context;  // what reading a row leaves behind
+    double rows;                // of the table that were seen
+
+    // Of the sample.
+    double *sum;
+    int sampled;
+};
+
+void SetPhase(Phase phase) { pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, phase); }
+
+RowId ToRowId(ItemPointer tid) { return {tid->ip_blkid.bi_hi, tid->ip_blkid.bi_lo, tid->ip_posid}; }
+
+void AddToSample(Relation, ItemPointer, Datum *values, bool *isnull, bool, void *opaque) {
+    auto *state = static_cast<BuildState *>(opaque);
+    if (isnull[0] || state->sampled >= kSampleRows) return;
+    const MemoryContext before = MemoryContextSwitchTo(state->row_context);
+    if (ReadNodeVector(*state->graph, values[0], &state->vector)) {
+        for (int i = 0; i < state->graph->shape.dimensions; i++)
+            state->sum[i] += state->vector.coordinates[i];
+        state->sampled++;
+    }
+    MemoryContextSwitchTo(before);
+    MemoryContextReset(state->row_context);
+}
+
+// The mean of rows from all over the table. Codes are made of differences, and lose least where
+// the numbers are small.
+const float *SampleCentre(Relation heap, IndexInfo *info, BuildState *state) {
+    const int dimensions = state->graph->shape.dimensions;
+    auto *centre = static_cast<float *>(palloc0(dimensions * sizeof(float)));
+    state->sum = static_cast<double *>(palloc0(dimensions * sizeof(double)));
+    const BlockNumber blocks = RelationGetNumberOfBlocks(heap);
+    BlockSamplerData sampler;
+    BlockSampler_Init(&sampler, blocks, kSampleBlocks, static_cast<uint32>(kSeed));
+    while (BlockSampler_HasMore(&sampler) && state->sampled < kSampleRows) {
+        CHECK_FOR_INTERRUPTS();
+        table_index_build_range_scan(heap, state->index, info, false, true, false,
+                                     BlockSampler_Next(&sampler), 1, AddToSample, state, nullptr);
+    }
+    for (int i = 0; i < dimensions && state->sampled > 0; i++)
+        centre[i] = static_cast<float>(state->sum[i] / state->sampled);
+    return centre;
+}
+
+void Work(BuildState *state) {
+    while (state->builder->Step()) CHECK_FOR_INTERRUPTS();
+}
+
+void AddRow(Relation, ItemPointer tid, Datum *values, bool *isnull, bool, void *opaque) {
+    auto *state = static_cast<BuildState *>(opaque);
+    state->rows++;
+    if (isnull[0]) return;
+    const MemoryContext before = MemoryContextSwitchTo(state->row_context);
+    const bool indexed = ReadNodeVector(*state->graph, values[0], &state->vector);
+    MemoryContextSwitchTo(before);
+    MemoryContextReset(state->row_context);
+    if (!indexed) return;
+    if (state->builder->Add(state->vector.coordinates, state->vector.shortened, ToRowId(tid),
+                            state->vector.copy))
+        Work(state);
+    pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE,
+                                 static_cast<int64>(state->builder->rows()));
+}
+
+void *AllocateForBuilder(void *memory, size_t bytes) {
+    return static_cast<pg::TemporaryMemory *>(memory)->Allocate(bytes);
+}
+
+void *AllocateRecords(void *memory, size_t bytes) {
+    return static_cast<pg::TemporaryMemory *>(memory)->AllocateLarge(bytes);
+}
+
+uint64_t NewBuildId() {
+    uint64_t id;
+    if (!pg_strong_random(&id, sizeof(id)))
+        ereport(ERROR,
+                (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values")));
+    return id;
+}
+
+void CheckSupported(const OperatorClass &opclass, const HnswOptions &options) {
+    const bool dense =
+        opclass.element == ElementType::kFloat || opclass.element == ElementType::kHalf;
+    const bool coded = opclass.metric == Metric::kL2 || opclass.metric == Metric::kInnerProduct ||
+                       opclass.metric == Metric::kCosine;
+    if (!dense || !coded || options.storage != HnswStorage::kFast)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("this operator class or storage is not supported by hnsw yet")));
+}
+
+const Graph *NewGraph(Relation index, const float *centre) {
+    const OperatorClass &opclass = OperatorClassOf(index);
+    const HnswOptions options = HnswOptionsOf(index);
+    CheckOptions(options);
+    CheckSupported(opclass, options);
+    const int dimensions = IndexedDimensions(index);
+    if (centre == nullptr) centre = static_cast<const float *>(palloc0(dimensions * sizeof(float)));
+    return MakeGraph(opclass, dimensions, options.m, options.ef_construction,
+                     options.vectors == StoredVectors::kFloat ? CopyKind::kFloat : CopyKind::kHalf,
+                     NewBuildId(), kSeed, centre);
+}
+
+int Threads(Relation heap) {
+    const int workers = RelationGetParallelWorkers(heap, max_parallel_maintenance_workers);
+    return 1 + std::clamp(workers, 0, max_parallel_maintenance_workers);
+}
+
+}  // namespace
+
+IndexBuildResult *Build(Relation heap, Relation index, IndexInfo *info) {
+    const MemoryContext context =
+        AllocSetContextCreate(CurrentMemoryContext, "hnsw build", ALLOCSET_DEFAULT_SIZES);
+    const MemoryContext before = MemoryContextSwitchTo(context);
+    BuildState state = {};
+    state.index = index;
+    state.row_context = AllocSetContextCreate(context, "hnsw build row", ALLOCSET_DEFAULT_SIZES);
+
+    SetPhase(kSampling);
+    state.graph = NewGraph(index, nullptr);
+    state.vector = NewNodeVector(*state.graph);
+    const float *centre = SampleCentre(heap, info, &state);
+    state.graph = NewGraph(index, centre);
+
+    SetPhase(kLoading);
+    pg::TemporaryMemory *memory =
+        pg::TemporaryMemory::Create(static_cast<Size>(maintenance_work_mem) * 1024);
+    const BuilderOptions options = {
+        state.graph->shape,      state.graph->ef_construction, Threads(heap),   kSeed,
+        state.vector.copy_bytes, AllocateForBuilder,           AllocateRecords, memory};
+    state.builder = new (palloc(sizeof(GraphBuilder))) GraphBuilder(options, state.graph->rotation);
+    table_index_build_scan(heap, index, info, true, true, AddRow, &state, nullptr);
+    state.builder->Flush();
+    Work(&state);
+
+    SetPhase(kWriting);
+    WriteGraph(index, MAIN_FORKNUM, *state.graph, kSeed, *state.builder, memory);
+
+    auto *result =
+        static_cast<IndexBuildResult *>(MemoryContextAllocZero(before, sizeof(IndexBuildResult)));
+    result->heap_tuples = state.rows;
+    result->index_tuples = static_cast<double>(state.builder->rows());
+    MemoryContextSwitchTo(before);
+    MemoryContextDelete(context);
+    return result;
+}
+
+void BuildEmpty(Relation index) {
+    WriteEmptyGraph(index, INIT_FORKNUM, *NewGraph(index, nullptr), kSeed);
+}
+
+const char *BuildPhaseName(int64 phase) {
+    switch (phase) {
+        case kSampling:
+            return "initializing";
+        case kLoading:
+            return "loading tuples";
+        case kWriting:
+            return "writing pages";
+        default:
+            return nullptr;
+    }
+}
+
+}  // namespace vecx::hnsw

@@ -1,0 +1,262 @@
+// Opens an hnsw index; see the header.
+
+#include "am/hnsw/graph.h"
+
+#include "am/hnsw/hnsw.h"
+
+#include "store/blob.h"
+#include "store/log.h"
+
+namespace vecx::hnsw {
+namespace {
+
+constexpr size_t kCacheLine = 64;
+
+// A Graph and what it points to, in one piece of memory: RelationData::rd_amcache must be one.
+struct CachedGraph {
+    Graph graph;
+    float floats[FLEXIBLE_ARRAY_MEMBER];  // the centre, then the factors of the rotation
+};
+
+Size CachedGraphSize(int dimensions) {
+    return offsetof(CachedGraph, floats) +
+           (PaddedDimensions(dimensions) + Rotation::FactorCount(dimensions)) * sizeof(float);
+}
+
+CachedGraph *NewCachedGraph(MemoryContext context, int dimensions, uint64_t seed) {
+    auto *cached =
+        static_cast<CachedGraph *>(MemoryContextAllocZero(context, CachedGraphSize(dimensions)));
+    float *factors = cached->floats + PaddedDimensions(dimensions);
+    cached->graph.rotation = Rotation(dimensions, seed, factors);
+    cached->graph.centre = cached->floats;
+    return cached;
+}
+
+int CopySize(const RecordShape &shape, CopyKind copies) {
+    return (shape.own_inside ? 0 : shape.padded) + static_cast<int>(sizeof(CopyHeader)) +
+           shape.dimensions * (copies == CopyKind::kHalf ? 2 : 4);
+}
+
+BlockNumber FirstGroup(int dimensions) {
+    return kCentreBlock + static_cast<BlockNumber>(store::BlobPages(dimensions * sizeof(float)));
+}
+
+// Every number that decides where a byte is looked for must be the one that the build computes.
+const char *FindFault(const MetaPage &meta, const RecordShape &shape, const Layout &layout) {
+    if (static_cast<int>(meta.record_size) != shape.size) return "its record size is wrong.";
+    if (meta.nodes_per_page != layout.nodes_per_page || meta.node_pages != layout.node_pages)
+        return "its number of nodes in a group is wrong.";
+    if (static_cast<int>(meta.copy_size) != layout.copy_size ||
+        static_cast<int>(meta.copy_pages) != layout.copy_pages)
+        return "its size of vectors is wrong.";
+    if (meta.first_group != layout.first_group) return "its first group is in the wrong place.";
+    if (meta.entry_level > kMaxLevel) return "the level of its entry is too high.";
+    return nullptr;
+}
+
+// The shape from the metapage, or false if no index has such a one.
+bool ReadShape(const MetaPage &meta, RecordShape *shape) {
+    if (meta.dimensions < 1 || meta.dimensions > static_cast<uint32_t>(kMaxDimensions) ||
+        meta.m < 2 || meta.m > 100 || meta.edges % kEdgeBatch != 0 || meta.edges < 2 * meta.m ||
+        meta.edges > kMaxEdges || meta.code_dimensions % 16 != 0 || meta.code_dimensions == 0 ||
+        meta.code_dimensions > PaddedDimensions(static_cast<int>(meta.dimensions)) ||
+        meta.code_dimensions / 8 > static_cast<int>(kMaxCodeRows) || meta.code_bits < 1 ||
+        meta.code_bits > 2 || meta.own_inside > 1 || meta.has_norms > 1 ||
+        meta.attribute_bytes != 0 ||
+        (meta.copies != static_cast<uint8_t>(CopyKind::kHalf) &&
+         meta.copies != static_cast<uint8_t>(CopyKind::kFloat)))
+        return false;
+    *shape = {};
+    shape->dimensions = static_cast<int>(meta.dimensions);
+    shape->padded = PaddedDimensions(shape->dimensions);
+    shape->code_dimensions = meta.code_dimensions;
+    shape->code_bits = meta.code_bits;
+    shape->edges = meta.edges;
+    shape->has_norms = meta.has_norms;
+    shape->own_inside = meta.own_inside;
+    SolveOffsets(shape);
+    return shape->size <= store::kPageCapacity;
+}
+
+[[noreturn]] void RaiseForeign(Relation index) {
+    ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+                    errmsg("index \"%s\" was not made by vecx", RelationGetRelationName(index)),
+                    errhint("Please REINDEX it.")));
+    pg_unreachable();
+}
+
+// pgvector's hnsw has this number where our magic is, without a page tail of ours: what is looked
+// at here has not been checked by the store.
+[[noreturn]] void RaiseVersion(Relation index, uint32_t version) {
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("index \"%s\" has format version %u, which this vecx does not know",
+                           RelationGetRelationName(index), version),
+                    errhint("Install the version of vecx that made the index, or REINDEX it.")));
+    pg_unreachable();
+}
+
+MetaPage ReadMeta(Relation index) {
+    store::PageRef page = store::OpenUnchecked(index, kMetaBlock);
+    MetaPage meta;
+    memcpy(&meta, page.content, sizeof(meta));
+    const bool ours =
+        !page.fresh && store::FindDamage(page.page, store::PageKind::kMeta) == nullptr;
+    store::Close(page);
+    if (!ours || meta.magic != kMagic) RaiseForeign(index);
+    if (meta.version != kFormatVersion) RaiseVersion(index, meta.version);
+    return meta;
+}
+
+CachedGraph *LoadGraph(Relation index, const MetaPage &meta) {
+    RecordShape shape;
+    if (!ReadShape(meta, &shape))
+        store::RaiseDamaged(index, kMetaBlock, "The metapage describes no possible index.");
+    const auto copies = static_cast<CopyKind>(meta.copies);
+    const Layout layout = SolveLayout(shape, CopySize(shape, copies), FirstGroup(shape.dimensions));
+    if (const char *fault = FindFault(meta, shape, layout))
+        store::RaiseDamaged(index, kMetaBlock, psprintf("In the metapage, %s", fault));
+    const OperatorClass &opclass = OperatorClassOf(index);
+    if (meta.element != static_cast<uint8_t>(opclass.element) ||
+        meta.metric != static_cast<uint8_t>(opclass.metric))
+        store::RaiseDamaged(index, kMetaBlock,
+                            "The metapage names another operator class than the catalog.");
+
+    CachedGraph *cached = NewCachedGraph(index->rd_indexcxt, shape.dimensions, meta.rotation_seed);
+    Graph &graph = cached->graph;
+    graph.build_id = meta.build_id;
+    graph.opclass = opclass;
+    graph.m = meta.m;
+    graph.ef_construction = meta.ef_construction;
+    graph.copies = copies;
+    graph.shape = shape;
+    graph.layout = layout;
+    store::ReadBlob(index, kCentreBlock, cached->floats, shape.dimensions * sizeof(float));
+    return cached;
+}
+
+}  // namespace
+
+Layout SolveLayout(const RecordShape &shape, int copy_size, BlockNumber first_group) {
+    Layout layout = {};
+    layout.nodes_per_page = store::kPageCapacity / shape.size;
+    layout.copy_size = (copy_size + 7) / 8 * 8;
+    layout.copies_per_page = store::kPageCapacity / layout.copy_size;
+    layout.pages_per_copy = (layout.copy_size + store::kPageCapacity - 1) / store::kPageCapacity;
+    layout.first_group = first_group;
+    if (layout.pages_per_copy > 1) {
+        layout.node_pages = 1;
+        layout.copy_pages = layout.nodes_per_page * layout.pages_per_copy;
+        return layout;
+    }
+    // The smallest group in which the last page of copies is full, or nearly: small, so that an
+    // index of few rows is small.
+    constexpr int kMaxNodePages = 64, kMaxWastePercent = 3;
+    const int of_page = layout.copies_per_page;
+    for (layout.node_pages = 1; layout.node_pages < kMaxNodePages; layout.node_pages++) {
+        const int nodes = layout.node_pages * layout.nodes_per_page;
+        const int pages = (nodes + of_page - 1) / of_page;
+        if ((pages * of_page - nodes) * 100 <= pages * of_page * kMaxWastePercent) break;
+    }
+    layout.copy_pages = (layout.node_pages * layout.nodes_per_page + of_page - 1) / of_page;
+    return layout;
+}
+
+const Graph &OpenGraph(Relation index, Entry *entry) {
+    auto *cached = static_cast<CachedGraph *>(index->rd_amcache);
+    if (cached != nullptr && entry == nullptr) return cached->graph;
+    const MetaPage meta = ReadMeta(index);
+    // TRUNCATE of a table made in the same transaction builds a new graph in the same file.
+    if (cached == nullptr || cached->graph.build_id != meta.build_id) {
+        CachedGraph *loaded = LoadGraph(index, meta);
+        if (cached != nullptr) pfree(cached);
+        index->rd_amcache = cached = loaded;
+    }
+    if (entry != nullptr) *entry = {{meta.entry, meta.entry_generation}, meta.entry_level};
+    return cached->graph;
+}
+
+const Graph *MakeGraph(const OperatorClass &opclass, int dimensions, int m, int ef_construction,
+                       CopyKind copies, uint64_t build_id, uint64_t seed, const float *centre) {
+    CachedGraph *made = NewCachedGraph(CurrentMemoryContext, dimensions, seed);
+    memcpy(made->floats, centre, dimensions * sizeof(float));
+    Graph &graph = made->graph;
+    graph.build_id = build_id;
+    graph.opclass = opclass;
+    graph.m = m;
+    graph.ef_construction = ef_construction;
+    graph.copies = copies;
+    graph.shape = SolveShape(dimensions, m, IsInnerProduct(opclass), store::kPageCapacity);
+    graph.layout = SolveLayout(graph.shape, CopySize(graph.shape, copies), FirstGroup(dimensions));
+    return &graph;
+}
+
+MetaPage MetaPageOf(const Graph &graph, uint64_t seed, const Entry &entry) {
+    MetaPage meta = {};
+    meta.magic = kMagic;
+    meta.version = kFormatVersion;
+    meta.build_id = graph.build_id;
+    meta.rotation_seed = seed;
+    meta.dimensions = graph.shape.dimensions;
+    meta.m = graph.m;
+    meta.ef_construction = graph.ef_construction;
+    meta.edges = graph.shape.edges;
+    meta.code_dimensions = graph.shape.code_dimensions;
+    meta.code_bits = graph.shape.code_bits;
+    meta.element = static_cast<uint8_t>(graph.opclass.element);
+    meta.metric = static_cast<uint8_t>(graph.opclass.metric);
+    meta.copies = static_cast<uint8_t>(graph.copies);
+    meta.own_inside = graph.shape.own_inside;
+    meta.has_norms = graph.shape.has_norms;
+    meta.record_size = graph.shape.size;
+    meta.copy_size = graph.layout.copy_size;
+    meta.nodes_per_page = graph.layout.nodes_per_page;
+    meta.node_pages = graph.layout.node_pages;
+    meta.copy_pages = graph.layout.copy_pages;
+    meta.first_group = graph.layout.first_group;
+    meta.entry = entry.link.id;
+    meta.entry_generation = entry.link.generation;
+    meta.entry_level = static_cast<uint8_t>(entry.level);
+    return meta;
+}
+
+Entry RaiseEntry(Relation index, NodeLink link, int level) {
+    store::PageRef page = store::OpenExclusive(index, kMetaBlock, store::PageKind::kMeta);
+    const auto *current = reinterpret_cast<const MetaPage *>(page.content);
+    Entry entry = {{current->entry, current->entry_generation}, current->entry_level};
+    if (!entry.link || entry.level < level) {
+        store::PageEdit edit(index);
+        auto *meta = reinterpret_cast<MetaPage *>(edit.Change(page));
+        meta->entry = link.id;
+        meta->entry_generation = link.generation;
+        meta->entry_level = static_cast<uint8_t>(level);
+        edit.Commit();
+        entry = {link, level};
+    }
+    store::Close(page);
+    return entry;
+}
+
+bool ReadCostInputs(Relation index, CostInputs *inputs) {
+    if (RelationGetNumberOfBlocks(index) == 0) return false;
+    store::PageRef page = store::OpenUnchecked(index, kMetaBlock);
+    MetaPage meta;
+    memcpy(&meta, page.content, sizeof(meta));
+    const bool ours =
+        !page.fresh && store::FindDamage(page.page, store::PageKind::kMeta) == nullptr;
+    store::Close(page);
+    RecordShape shape;
+    if (!ours || meta.magic != kMagic || meta.version != kFormatVersion || !ReadShape(meta, &shape))
+        return false;
+    const Layout layout = SolveLayout(shape, CopySize(shape, static_cast<CopyKind>(meta.copies)),
+                                      FirstGroup(shape.dimensions));
+    inputs->rows_hint = 0;
+    inputs->pages_per_node = shape.own_inside ? 1 : 2;
+    inputs->rerank_pages = layout.pages_per_copy;
+    inputs->dimensions = shape.dimensions;
+    inputs->m = meta.m;
+    inputs->edges = shape.edges;
+    inputs->code_bits = shape.code_bits;
+    return true;
+}
+
+}  // namespace vecx::hnsw

@@ -1,0 +1,63 @@
+// An open hnsw index: what its metapage says, checked and made ready for use. Kept with the
+// relation's cache entry, so that it is read once by a backend and goes when the file changes.
+//
+// That entry can be flushed whenever PostgreSQL takes a lock on some relation, and detoasting a
+// value does. So: read the value first, then open the graph, and hold it within one call only.
+
+#pragma once
+
+#include "am/hnsw/format.h"
+#include "am/opclass.h"
+#include "core/edge_code.h"
+#include "core/rotation.h"
+
+#include "pg/pg.h"
+
+namespace vecx::hnsw {
+
+struct Graph {
+    uint64_t build_id;
+    OperatorClass opclass;
+    int m;
+    int ef_construction;
+    CopyKind copies;
+    RecordShape shape;
+    Layout layout;
+    Rotation rotation;
+    const float *centre;           // shape.dimensions; what is subtracted before the rotation
+    mutable uint64_t known_nodes;  // at least so many ids have a page
+
+    int CopyElementBytes() const { return copies == CopyKind::kHalf ? 2 : 4; }
+    // Where in the copy its header stands: behind the own vector, if that is there.
+    int CopyHeaderOffset() const { return shape.own_inside ? 0 : shape.padded; }
+    char *RecordAt(char *content, NodeId id) const {
+        return content + static_cast<size_t>(layout.NodeSlot(id)) * shape.size;
+    }
+};
+
+// Where a search starts.
+struct Entry {
+    NodeLink link;
+    int level;
+};
+
+// The index as this backend knows it; reads the metapage, and `entry` from it if that is asked for.
+// Raises an error for an index that is damaged, of another version or of pgvector.
+const Graph &OpenGraph(Relation index, Entry *entry = nullptr);
+
+// The graph that an index with these options and dimensions has, in memory of the current context:
+// for the build. `centre` and the seed belong to the metapage that MetaPageOf then makes.
+const Graph *MakeGraph(const OperatorClass &opclass, int dimensions, int m, int ef_construction,
+                       CopyKind copies, uint64_t build_id, uint64_t seed, const float *centre);
+MetaPage MetaPageOf(const Graph &graph, uint64_t seed, const Entry &entry);
+
+// Makes a node the entry if its level is higher than that of the present one, and returns what the
+// entry is then.
+Entry RaiseEntry(Relation index, NodeLink link, int level);
+
+// How the distance of an operator class is compared inside the graph.
+inline bool IsInnerProduct(const OperatorClass &opclass) {
+    return opclass.metric == Metric::kInnerProduct;
+}
+
+}  // namespace vecx::hnsw

@@ -1,0 +1,172 @@
+// Edges of the graph on pages; see the header.
+
+#include "am/hnsw/link.h"
+
+#include "store/log.h"
+
+namespace vecx::hnsw {
+namespace {
+
+// The record of a node on its page, locked exclusively, or false if the slot is not that node's.
+bool OpenNode(Relation index, const Graph &graph, NodeLink node, store::PageRef *page) {
+    *page = store::OpenExclusive(index, graph.layout.NodeBlock(node.id), store::PageKind::kNodes);
+    if (!page->fresh) {
+        const NodeRecord record(graph.shape, graph.RecordAt(page->content, node.id));
+        if (record.header().kind == SlotKind::kNode &&
+            record.header().generation == node.generation)
+            return true;
+    }
+    store::Close(*page);
+    return false;
+}
+
+// Puts a changed copy of a record in its place on an open page.
+void Replace(Relation index, const Graph &graph, NodeId id, const store::PageRef &page,
+             const char *changed) {
+    store::PageEdit edit(index);
+    memcpy(graph.RecordAt(edit.Change(page), id), changed, graph.shape.size);
+    edit.Commit();
+}
+
+}  // namespace
+
+LinkMemory NewLinkMemory(const Graph &graph, int width) {
+    const int padded = graph.shape.padded;
+    LinkMemory memory = {};
+    memory.search = NewSearchMemory(width);
+    const int capacity = static_cast<int>(memory.search.visited_slots / 2 + 1);
+    memory.own.capacity = capacity;
+    memory.own.codes = static_cast<uint8_t *>(
+        palloc_extended(static_cast<Size>(capacity) * padded, MCXT_ALLOC_HUGE));
+    memory.own.views = static_cast<Sq8View *>(palloc(capacity * sizeof(Sq8View)));
+    memory.found = static_cast<LinkCandidate *>(palloc(capacity * sizeof(LinkCandidate)));
+    memory.node = static_cast<float *>(palloc(padded * sizeof(float)));
+    memory.neighbor = static_cast<float *>(palloc(padded * sizeof(float)));
+    memory.query_memory =
+        reinterpret_cast<void *>(TYPEALIGN(64, palloc(QueryBytes(graph.shape) + 64)));
+    memory.record = static_cast<char *>(palloc(graph.shape.size));
+    return memory;
+}
+
+int FindNear(PageStore &store, const GraphQuery &query, int level, const Candidate *starts,
+             int start_count, NodeId exclude, LinkMemory &memory) {
+    CHECK_FOR_INTERRUPTS();
+    memory.own.count = 0;
+    store.Aim(query, level, &memory.own);
+    Pool pool(memory.search.pool, memory.search.width);
+    VisitedSet visited(memory.search.visited, memory.search.visited_slots);
+    for (int i = 0; i < start_count; i++) pool.Push(starts[i].key, starts[i].Link());
+    int expanded = 0, count = 0;
+    SearchGraph(store, pool, visited, memory.search.expansion, [&](const Expansion &expansion) {
+        const Sq8View &own = memory.own.views[expanded++];
+        if (expansion.live && expansion.link.id != exclude)
+            memory.found[count++] = {expansion.link, expansion.distance, own, false};
+    });
+    std::sort(memory.found, memory.found + count,
+              [](const LinkCandidate &a, const LinkCandidate &b) {
+                  return a.distance != b.distance ? a.distance < b.distance : a.link.id < b.link.id;
+              });
+    return count;
+}
+
+void OfferOnPage(Relation index, const Graph &graph, NodeLink target, int level,
+                 const EdgeTarget &newcomer, const GraphQuery &query, float distance,
+                 LinkMemory &memory) {
+    CHECK_FOR_INTERRUPTS();
+    uint8_t *outside = nullptr;
+    if (!graph.shape.own_inside) {
+        Sq8View view;
+        outside = memory.outside == nullptr
+                      ? memory.outside = static_cast<uint8_t *>(palloc(graph.shape.padded))
+                      : memory.outside;
+        if (!ReadOwn(index, graph, target, outside, &view)) return;
+    }
+    store::PageRef page;
+    if (!OpenNode(index, graph, target, &page)) return;
+    // Tried on a copy: most offers are refused, and a refusal writes nothing.
+    memcpy(memory.record, graph.RecordAt(page.content, target.id), graph.shape.size);
+    const NodeRecord record(graph.shape, memory.record);
+    if (record.header().IsLive() && record.header().level == level) {
+        const Sq8View own = record.OwnVector(outside);
+        ActiveKernels().codes.decode_u8(own.codes, own.scale, own.offset, memory.neighbor,
+                                        graph.shape.padded);
+        if (OfferEdge(record, memory.neighbor, newcomer, query, distance) == EdgeResult::kAdded)
+            Replace(index, graph, target.id, page, memory.record);
+    }
+    store::Close(page);
+}
+
+bool ReadOwn(Relation index, const Graph &graph, NodeLink node, uint8_t *codes, Sq8View *view) {
+    if (!graph.shape.own_inside)
+        ReadCopy(index, graph, node.id, 0, graph.shape.padded, reinterpret_cast<char *>(codes));
+    store::PageRef page =
+        store::OpenShared(index, graph.layout.NodeBlock(node.id), store::PageKind::kNodes);
+    bool found = false;
+    if (!page.fresh) {
+        const NodeRecord record(graph.shape, graph.RecordAt(page.content, node.id));
+        found = record.header().kind == SlotKind::kNode &&
+                record.header().generation == node.generation;
+        if (found) {
+            if (graph.shape.own_inside) memcpy(codes, record.Own(), graph.shape.padded);
+            *view = record.OwnVector(codes);
+        }
+    }
+    store::Close(page);
+    return found;
+}
+
+void MarkLinked(Relation index, const Graph &graph, NodeLink node) {
+    store::PageRef page;
+    if (!OpenNode(index, graph, node, &page)) return;
+    const NodeRecord record(graph.shape, graph.RecordAt(page.content, node.id));
+    if (!(record.header().flags & kLinked)) {
+        store::PageEdit edit(index);
+        NodeRecord(graph.shape, graph.RecordAt(edit.Change(page), node.id)).header().flags |=
+            kLinked;
+        edit.Commit();
+    }
+    store::Close(page);
+}
+
+namespace {
+
+// Gives a node that has no edge at all the chosen ones.
+void WriteMissingEdges(Relation index, const Graph &graph, NodeLink node, int count,
+                       LinkMemory &memory) {
+    store::PageRef page;
+    if (!OpenNode(index, graph, node, &page)) return;
+    memcpy(memory.record, graph.RecordAt(page.content, node.id), graph.shape.size);
+    const NodeRecord record(graph.shape, memory.record);
+    bool empty = record.header().IsLive();
+    for (int slot = 0; slot < graph.shape.edges && empty; slot++) empty = !record.Link(slot);
+    if (empty) {
+        WriteEdges(record, memory.node, memory.found, count, memory.neighbor);
+        Replace(index, graph, node.id, page, memory.record);
+    }
+    store::Close(page);
+}
+
+}  // namespace
+
+void Relink(PageStore &store, const Entry &entry, NodeLink node, int level, LinkMemory &memory) {
+    const Graph &graph = store.graph();
+    const RecordShape &shape = graph.shape;
+    auto *codes = static_cast<uint8_t *>(palloc(shape.padded));
+    Sq8View own;
+    if (entry.link && ReadOwn(store.index(), graph, node, codes, &own)) {
+        ActiveKernels().codes.decode_u8(codes, own.scale, own.offset, memory.node, shape.padded);
+        const GraphQuery query = PrepareQuery(shape, memory.node, false, memory.query_memory);
+        Candidate starts[kDescentEntries];
+        const int start_count = Descend(store, query, entry, level, memory.search, starts);
+        const int found = FindNear(store, query, level, starts, start_count, node.id, memory);
+        const int count = SelectNeighbors(shape, memory.found, found);
+        WriteMissingEdges(store.index(), graph, node, count, memory);
+        for (int i = 0; i < count; i++)
+            OfferOnPage(store.index(), graph, memory.found[i].link, level,
+                        {node, memory.node, own.norm}, query, memory.found[i].distance, memory);
+    }
+    MarkLinked(store.index(), graph, node);
+    pfree(codes);
+}
+
+}  // namespace vecx::hnsw

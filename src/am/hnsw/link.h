@@ -1,0 +1,47 @@
+// Edges of the graph on pages: the neighbours of a node, and offering it to them. For inserts, and
+// for VACUUM, which mends what an insert or a death has left.
+
+#pragma once
+
+#include "am/hnsw/page_store.h"
+#include "core/graph_link.h"
+
+#include "pg/pg.h"
+
+namespace vecx::hnsw {
+
+// What a search for neighbours needs, made once and used for many nodes. In the current context.
+struct LinkMemory {
+    SearchMemory search;
+    OwnVectors own;
+    LinkCandidate *found;
+    float *node;      // shape.padded: a dequantized vector
+    float *neighbor;  // the same
+    void *query_memory;
+    char *record;      // shape.size: a record that is being changed
+    uint8_t *outside;  // an own vector that is not in its record; made when needed
+};
+LinkMemory NewLinkMemory(const Graph &graph, int width);
+
+// The nodes of one level that are nearest to a query, sorted by distance; found at most
+// `memory.search.width` or so. Starts from `starts`. `exclude` is not among them.
+int FindNear(PageStore &store, const GraphQuery &query, int level, const Candidate *starts,
+             int start_count, NodeId exclude, LinkMemory &memory);
+
+// Offers a node to one neighbour on its level, in one WAL record if it is taken.
+void OfferOnPage(Relation index, const Graph &graph, NodeLink target, int level,
+                 const EdgeTarget &newcomer, const GraphQuery &query, float distance,
+                 LinkMemory &memory);
+
+// Searches anew for the neighbours of a node that is on its page already, and offers it to them.
+// Marks it as linked.
+void Relink(PageStore &store, const Entry &entry, NodeLink node, int level, LinkMemory &memory);
+
+// Sets kLinked in a node's header.
+void MarkLinked(Relation index, const Graph &graph, NodeLink node);
+
+// Reads the own vector of a node into `codes` (shape.padded); false if the slot holds another node
+// or none.
+bool ReadOwn(Relation index, const Graph &graph, NodeLink node, uint8_t *codes, Sq8View *view);
+
+}  // namespace vecx::hnsw

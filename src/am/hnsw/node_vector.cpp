@@ -1,0 +1,244 @@
+// Values and their stored forms; see the header.
+
+#include "am/hnsw/node_vector.h"
+
+#include "core/half.h"
+#include "types/check.h"
+#include "types/vector.h"
+
+namespace vecx::hnsw {
+namespace {
+
+// Beyond this length squares of floats would overflow.
+constexpr double kLongest = 1e15;
+// Of a sum of products in floats, relative: far above what is measured at 16,000 dimensions.
+constexpr double kRounding = 1e-5;
+constexpr float kLargestHalf = 65504;
+
+void CheckDimensions(const Graph &graph, int dimensions) {
+    if (dimensions == graph.shape.dimensions) return;
+    ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
+                    errmsg("different %s dimensions %d and %d", graph.opclass.type_name,
+                           graph.shape.dimensions, dimensions)));
+}
+
+// Elements of either type as floats. `halves` points to the halves of a halfvec, else nullptr.
+struct Elements {
+    const float *floats;
+    const char *halves;
+    int dimensions;
+};
+
+Elements ReadElements(const Graph &graph, Datum value) {
+    if (graph.opclass.element == ElementType::kHalf) {
+        const DenseView<Half> view = ReadDense<Half>(value);
+        CheckDimensions(graph, view.dimensions);
+        return {Floats(view), view.values, view.dimensions};
+    }
+    const DenseView<float> view = ReadDense<float>(value);
+    CheckDimensions(graph, view.dimensions);
+    return {Floats(view), nullptr, view.dimensions};
+}
+
+double Norm(const float *values, int n) {
+    return std::sqrt(ActiveKernels().f32.squared_norm(values, n));
+}
+
+// The coordinates as the graph measures them. Returns whether they had to be shortened.
+bool MakeCoordinates(const Graph &graph, const float *values, double norm, float *out) {
+    const int n = graph.shape.dimensions;
+    if (graph.opclass.metric == Metric::kCosine) {
+        const double inverse = norm > 0 ? 1 / norm : 0;
+        for (int i = 0; i < n; i++) out[i] = static_cast<float>(values[i] * inverse);
+        return false;
+    }
+    const bool shortened = norm > kLongest;
+    const double factor = shortened ? kLongest / norm : 1;
+    for (int i = 0; i < n; i++) out[i] = static_cast<float>(values[i] * factor);
+    return shortened;
+}
+
+void WriteHalfCopy(const float *values, int n, char *copy) {
+    float largest = 0;
+    for (int i = 0; i < n; i++) largest = std::max(largest, std::fabs(values[i]));
+    // Halves have room for 2^15 and lose digits below 2^-14: vectors beyond that, or wholly far
+    // below it, are stored as multiples of a power of two.
+    float scale = 1;
+    if (largest > kLargestHalf || (largest < 0x1p-6f && largest > 0))
+        scale = std::exp2(static_cast<float>(std::ilogb(largest) - 14));
+    auto *halves = reinterpret_cast<uint16_t *>(copy + sizeof(CopyHeader));
+    double error = 0;
+    for (int i = 0; i < n; i++) {
+        const Half half = FloatToHalf(values[i] / scale);
+        const double lost = static_cast<double>(values[i]) -
+                            static_cast<double>(HalfToFloat(half)) * static_cast<double>(scale);
+        error += lost * lost;
+        memcpy(halves + i, &half, sizeof(half));
+    }
+    const CopyHeader header = {scale, static_cast<float>(std::sqrt(error) * 1.0001)};
+    memcpy(copy, &header, sizeof(header));
+}
+
+double OperatorDistance(const Graph &graph, const DistanceKernels &kernels, const void *a,
+                        const void *b) {
+    const int n = graph.shape.dimensions;
+    switch (graph.opclass.metric) {
+        case Metric::kL2:
+            return L2(kernels.l2_squared(a, b, n));
+        case Metric::kInnerProduct:
+            return -static_cast<double>(kernels.inner_product(a, b, n));
+        default:
+            return 1 - CosineSimilarity(kernels.cosine(a, b, n));
+    }
+}
+
+// NaN, as the cosine distance from a zero vector, comes after everything else.
+double Ordered(double distance) {
+    return std::isnan(distance) ? std::numeric_limits<double>::infinity() : distance;
+}
+
+}  // namespace
+
+NodeVector NewNodeVector(const Graph &graph) {
+    const int n = graph.shape.dimensions;
+    const int bytes = static_cast<int>(sizeof(CopyHeader)) + n * graph.CopyElementBytes();
+    return {static_cast<float *>(palloc(n * sizeof(float))), false,
+            static_cast<char *>(palloc0(bytes)), bytes};
+}
+
+bool ReadNodeVector(const Graph &graph, Datum value, NodeVector *out) {
+    const Elements elements = ReadElements(graph, value);
+    const int n = elements.dimensions;
+    const double norm = Norm(elements.floats, n);
+    if (graph.opclass.metric == Metric::kCosine && norm == 0) return false;
+    out->shortened = MakeCoordinates(graph, elements.floats, norm, out->coordinates);
+    for (int i = 0; i < n; i++) out->coordinates[i] -= graph.centre[i];
+
+    const CopyHeader exact = {1, 0};
+    memcpy(out->copy, &exact, sizeof(exact));
+    char *copied = out->copy + sizeof(CopyHeader);
+    if (graph.copies == CopyKind::kFloat)
+        memcpy(copied, elements.floats, n * sizeof(float));
+    else if (elements.halves != nullptr)
+        memcpy(copied, elements.halves, n * sizeof(Half));
+    else
+        WriteHalfCopy(elements.floats, n, out->copy);
+    return true;
+}
+
+QueryVector NewQueryVector(const Graph &graph) {
+    QueryVector query = {};
+    query.rotated = static_cast<float *>(palloc0(graph.shape.padded * sizeof(float)));
+    query.table_memory =
+        reinterpret_cast<void *>(TYPEALIGN(64, palloc0(QueryBytes(graph.shape) + 64)));
+    query.scratch = static_cast<float *>(palloc0(graph.shape.dimensions * sizeof(float)));
+    query.elements = palloc0(graph.shape.dimensions * sizeof(float));
+    return query;
+}
+
+void ReadQueryVector(const Graph &graph, Datum value, QueryVector *out) {
+    const Elements elements = ReadElements(graph, value);
+    const int n = elements.dimensions;
+    const bool halves = elements.halves != nullptr;
+    memcpy(const_cast<void *>(out->elements),
+           halves ? elements.halves : reinterpret_cast<const char *>(elements.floats),
+           n * (halves ? sizeof(Half) : sizeof(float)));
+    out->norm = Norm(elements.floats, n);
+    out->is_zero = false;
+    MakeCoordinates(graph, elements.floats, out->norm, out->scratch);
+    // The centre moves points, and queries that are compared as points. For the inner product the
+    // query is a direction.
+    out->centre_product = 0;
+    if (IsInnerProduct(graph.opclass)) {
+        out->centre_product = ActiveKernels().f32.inner_product(out->scratch, graph.centre, n);
+        graph.rotation.Apply(out->scratch, nullptr, out->rotated);
+    } else {
+        graph.rotation.Apply(out->scratch, graph.centre, out->rotated);
+    }
+}
+
+void ReadNullQuery(const Graph &graph, QueryVector *out) {
+    memset(const_cast<void *>(out->elements), 0, graph.shape.dimensions * sizeof(float));
+    memset(out->rotated, 0, graph.shape.padded * sizeof(float));
+    out->norm = out->centre_product = 0;
+    out->is_zero = true;
+}
+
+DistanceRange RangeOfExpansion(const Graph &graph, const QueryVector &query,
+                               const Sq8Query &quantized, float distance, float key, float error) {
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    if (query.is_zero) return {0, 0};
+    // Rounding errors point anywhere, whatever the query: in the direction that counts there is
+    // 1 / sqrt(dimensions) of them. Six times that does not happen.
+    const double part = std::min(1.0, 6 / std::sqrt(static_cast<double>(graph.shape.padded)));
+    const double lost = part * (static_cast<double>(error) + quantized.error);
+    if (!std::isfinite(lost) || !std::isfinite(distance) || query.norm > kLongest)
+        return {-kInfinity, kInfinity};
+    const double slack = kRounding * (1 + part);
+    switch (graph.opclass.metric) {
+        case Metric::kL2: {
+            // |q|^2 + |y|^2 - 2 <q, y> in floats
+            const double square_error = kRounding * (quantized.norm + distance);
+            const double low = std::sqrt(std::max(0.0, distance - square_error)) - lost;
+            return {std::max(0.0, low), std::sqrt(distance + square_error) + lost};
+        }
+        case Metric::kInnerProduct: {
+            // Here the error of the query is not small against a distance but against a length.
+            const double length = std::sqrt(std::max(0.0f, distance)) + query.norm;
+            const double middle = (key - quantized.norm) / 2.0 - query.centre_product;
+            const double around = query.norm * part * error + length * part * quantized.error +
+                                  slack * length * length;
+            return {middle - around, middle + around};
+        }
+        default: {
+            const double length = std::sqrt(distance), around = lost + 2 * kRounding;
+            const double low = std::max(0.0, length - around), high = length + around;
+            return {low * low / 2, high * high / 2};
+        }
+    }
+}
+
+DistanceRange RangeOfCopy(const Graph &graph, const QueryVector &query, const char *copy) {
+    if (query.is_zero) return {0, 0};
+    const int n = graph.shape.dimensions;
+    CopyHeader header;
+    memcpy(&header, copy, sizeof(header));
+    const char *stored = copy + sizeof(CopyHeader);
+    const Kernels &kernels = ActiveKernels();
+    double distance;
+    if (graph.opclass.element == ElementType::kHalf) {
+        // The copy is exact; a float copy of a halfvec is turned back into what it was.
+        const void *halves = stored;
+        if (graph.copies == CopyKind::kFloat) {
+            kernels.float_to_half(stored, reinterpret_cast<uint16_t *>(query.scratch), n);
+            halves = query.scratch;
+        }
+        distance = OperatorDistance(graph, kernels.f16, halves, query.elements);
+    } else if (graph.copies == CopyKind::kFloat) {
+        distance = OperatorDistance(graph, kernels.f32, stored, query.elements);
+    } else {
+        kernels.half_to_float(stored, query.scratch, n);
+        if (header.scale != 1)
+            for (int i = 0; i < n; i++) query.scratch[i] *= header.scale;
+        distance = OperatorDistance(graph, kernels.f32, query.scratch, query.elements);
+    }
+    distance = Ordered(distance);
+    if (header.error == 0) return {distance, distance};
+    double around;
+    switch (graph.opclass.metric) {
+        case Metric::kL2:
+            around = header.error + kRounding * distance;
+            break;
+        case Metric::kInnerProduct:
+            around = query.norm * (header.error + kRounding * Norm(query.scratch, n));
+            break;
+        default: {
+            const double norm = Norm(query.scratch, n);
+            around = (norm > 0 ? 2 * header.error / norm : 2) + kRounding;
+        }
+    }
+    if (!std::isfinite(around) || around < 0) around = std::numeric_limits<double>::infinity();
+    return {distance - around, distance + around};
+}
+
+}  // namespace vecx::hnsw

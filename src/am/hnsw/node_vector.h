@@ -1,0 +1,57 @@
+// From a value of the indexed column to what a node keeps of it, and back to distances: the
+// coordinates that are rotated and quantized, and the full-precision copy that decides the order.
+
+#pragma once
+
+#include "am/hnsw/graph.h"
+
+#include "pg/pg.h"
+
+namespace vecx::hnsw {
+
+// A value in the forms that an index stores. All memory is of the context that was current.
+struct NodeVector {
+    float *coordinates;  // shape.dimensions: of unit length for the cosine, less the centre
+    bool shortened;      // it was too long for squares of floats; only its direction is true
+    char *copy;          // a CopyHeader and the elements
+    int copy_bytes;
+};
+
+// Makes a NodeVector of `dimensions` elements, to be filled again and again.
+NodeVector NewNodeVector(const Graph &graph);
+
+// False if the value is not indexed: zero vectors have no cosine distance. Raises an error if it
+// has not the dimensions of the index.
+bool ReadNodeVector(const Graph &graph, Datum value, NodeVector *out);
+
+// The query of a scan.
+struct QueryVector {
+    const void *elements;   // as they came: floats, or halves for halfvec
+    float *rotated;         // shape.padded; of unit length for the cosine
+    double norm;            // length of the query as it came
+    double centre_product;  // <query, centre>, for the inner product
+    bool is_zero;
+    void *table_memory;  // for PrepareQuery
+    float *scratch;      // shape.dimensions
+};
+
+QueryVector NewQueryVector(const Graph &graph);
+void ReadQueryVector(const Graph &graph, Datum value, QueryVector *out);
+// Distance 0 from everything, as for a NULL query.
+void ReadNullQuery(const Graph &graph, QueryVector *out);
+
+// Bounds of a distance, in the units of the operator.
+struct DistanceRange {
+    double low;
+    double high;
+};
+
+// From what a search knows of a node: almost certain. `distance` and `error` as in Expansion.
+DistanceRange RangeOfExpansion(const Graph &graph, const QueryVector &query,
+                               const Sq8Query &quantized, float distance, float key, float error);
+
+// From the node's copy: certain, and a single number, the very one that the operator gives, where
+// the copy is exact.
+DistanceRange RangeOfCopy(const Graph &graph, const QueryVector &query, const char *copy);
+
+}  // namespace vecx::hnsw

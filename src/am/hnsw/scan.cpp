@@ -1,0 +1,428 @@
+// An ordered scan of an hnsw index: the rows nearest to a query, in the exact order of the
+// operator.
+//
+// A search of the graph finds nodes and what their distance almost certainly is. Rows go out in
+// order of certainty: a node's full-precision copy is read only when the node comes to the head of
+// the queue, and where even the copies leave two rows in doubt, the executor is asked to compare
+// the values themselves. When as many rows as hnsw.ef_search have gone out and more are wanted, the
+// search goes on where it stopped.
+//
+// Between two calls the scan holds no lock and no pin. The rows that it remembers cannot become
+// others': what a snapshot sees, VACUUM leaves, and what is put in a place that VACUUM freed, the
+// snapshot does not see.
+
+#include "am/hnsw/hnsw.h"
+#include "am/hnsw/node_vector.h"
+#include "am/hnsw/page_store.h"
+#include "am/options.h"
+
+#include "pg/settings.h"
+
+namespace vecx::hnsw {
+namespace {
+
+constexpr int64 kAhead = 4;  // nodes expanded for each row that goes out, once the search goes on
+
+// A node in the queue.
+struct Found {
+    double low;
+    double high;
+    NodeLink link;
+    NodeLink duplicates;
+    RowId row;
+    bool from_copy;  // the range is that of the copy
+};
+
+struct ScanState {
+    MemoryContext context;  // of one search: reset by a rescan
+    bool started;
+    bool exhausted;  // the whole graph has been seen
+    bool finished;
+    uint64_t build_id;
+    int ef_search;
+    QueryVector query;
+    GraphQuery graph_query;
+    SearchMemory search;
+
+    Found *queue;  // a heap, the smallest `low` on top
+    int queued, queue_capacity;
+    int64 emitted;     // nodes that have gone out
+    int64 emit_limit;  // so many before the search goes on
+    double last;       // `low` of the row that went out last
+    Found current;     // whose rows are going out
+    bool current_recheck;
+    RowId *rows;  // of a page of duplicates
+    int row_count, next_row;
+    NodeLink next_duplicates;
+    uint64_t duplicate_steps;
+
+    // In strict order: found after farther rows went out. They come last, if the scan gets there.
+    Found *late;
+    int late_count, late_capacity;
+    bool finishing;  // with those
+
+    // For going on: everything expanded so far, and, once it has gone on, the candidates left.
+    NodeId *visited;
+    size_t visited_slots, visited_count;
+    NodeLink *expanded;
+    int64 expanded_count, expanded_capacity;
+    bool collecting;
+    Candidate *frontier;  // a heap, the smallest key on top
+    int64 frontier_count, frontier_capacity;
+};
+
+bool LaterFound(const Found &a, const Found &b) {
+    if (a.low != b.low) return a.low > b.low;
+    return a.link.id > b.link.id;
+}
+bool LaterCandidate(const Candidate &a, const Candidate &b) { return a.key > b.key; }
+
+template <class T>
+T *Grow(ScanState *state, T *array, int64 count, int64 capacity) {
+    auto *larger = static_cast<T *>(MemoryContextAllocHuge(state->context, capacity * sizeof(T)));
+    if (count > 0) memcpy(larger, array, count * sizeof(T));
+    if (array != nullptr) pfree(array);
+    return larger;
+}
+
+template <class T, class Count>
+void Append(ScanState *state, T **array, Count *count, Count *capacity, const T &item) {
+    if (*count == *capacity) {
+        *capacity = std::max<Count>(256, *capacity * 2);
+        *array = Grow(state, *array, *count, *capacity);
+    }
+    (*array)[(*count)++] = item;
+}
+
+void Enqueue(ScanState *state, const Found &found) {
+    Append(state, &state->queue, &state->queued, &state->queue_capacity, found);
+    std::push_heap(state->queue, state->queue + state->queued, LaterFound);
+}
+
+void Visit(const Graph &graph, ScanState *state, const Expansion &expansion) {
+    Append(state, &state->expanded, &state->expanded_count, &state->expanded_capacity,
+           expansion.link);
+    if (!expansion.live || (!expansion.row && !expansion.next)) return;
+    const DistanceRange range =
+        RangeOfExpansion(graph, state->query, state->graph_query.sq8, expansion.distance,
+                         expansion.key, expansion.error);
+    Enqueue(state, {range.low, range.high, expansion.link, expansion.next, expansion.row, false});
+}
+
+// The first search: the nearest of a pool as wide as hnsw.ef_search wants it.
+void Search(const Graph &graph, Relation index, const Entry &entry, ScanState *state) {
+    if (!entry.link) return;
+    PageStore store(index, graph);
+    Candidate starts[kDescentEntries];
+    const int count = Descend(store, state->graph_query, entry, 0, state->search, starts);
+    store.Aim(state->graph_query, 0);
+    Pool pool(state->search.pool, state->search.width);
+    VisitedSet visited(state->search.visited, state->search.visited_slots);
+    for (int i = 0; i < count; i++) pool.Push(starts[i].key, starts[i].Link());
+    SearchGraph(store, pool, visited, state->search.expansion,
+                [&](const Expansion &expansion) { Visit(graph, state, expansion); });
+}
+
+Size FrontierLimit() {
+    const double bytes = work_mem * 1024.0 * pg::HnswScanMemMultiplier();
+    return static_cast<Size>(std::max(bytes / sizeof(Candidate), 1024.0));
+}
+
+void AddToFrontier(ScanState *state, const Expansion &expansion, const VisitedSet &visited) {
+    for (int i = 0; i < expansion.count; i++) {
+        if (visited.Contains(expansion.neighbors[i].id)) continue;
+        Append(state, &state->frontier, &state->frontier_count, &state->frontier_capacity,
+               expansion.neighbors[i]);
+        std::push_heap(state->frontier, state->frontier + state->frontier_count, LaterCandidate);
+    }
+    // Beyond the scan's memory the far half is given up.
+    if (static_cast<Size>(state->frontier_count) > FrontierLimit()) {
+        std::sort_heap(state->frontier, state->frontier + state->frontier_count, LaterCandidate);
+        std::reverse(state->frontier, state->frontier + state->frontier_count);
+        state->frontier_count /= 2;
+        std::make_heap(state->frontier, state->frontier + state->frontier_count, LaterCandidate);
+    }
+}
+
+// Goes on with the most promising candidates that the searches so far have not expanded. The first
+// search does not remember them, since most scans end with it: so its nodes are looked at again.
+// Stops when so many nodes have been expanded in all.
+void SearchOn(const Graph &graph, Relation index, ScanState *state, int64 expansions) {
+    PageStore store(index, graph);
+    store.Aim(state->graph_query, 0);
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    if (!state->collecting) {
+        state->visited_slots = std::bit_ceil(static_cast<size_t>(state->expanded_count) * 4 + 1024);
+        state->visited = static_cast<NodeId *>(
+            MemoryContextAllocHuge(state->context, state->visited_slots * sizeof(NodeId)));
+    }
+    VisitedSet visited(state->visited, state->visited_slots, state->visited_count);
+    if (!state->collecting) {
+        visited.Clear();
+        for (int64 i = 0; i < state->expanded_count; i++) visited.Add(state->expanded[i].id);
+        for (int64 i = 0; i < state->expanded_count; i++) {
+            CHECK_FOR_INTERRUPTS();
+            if (store.Expand(state->expanded[i], kInfinity, state->search.expansion))
+                AddToFrontier(state, *state->search.expansion, visited);
+        }
+        state->collecting = true;
+    }
+    while (state->expanded_count < expansions && state->frontier_count > 0) {
+        std::pop_heap(state->frontier, state->frontier + state->frontier_count, LaterCandidate);
+        const NodeLink link = state->frontier[--state->frontier_count].Link();
+        if (visited.IsCrowded()) {
+            const size_t slots = state->visited_slots * 4;
+            auto *larger = static_cast<NodeId *>(
+                MemoryContextAllocHuge(state->context, slots * sizeof(NodeId)));
+            visited.MoveTo(larger, slots);
+            pfree(state->visited);
+            state->visited = larger;
+            state->visited_slots = slots;
+        }
+        if (!visited.Add(link.id)) continue;
+        CHECK_FOR_INTERRUPTS();
+        if (state->frontier_count > 0) store.Prefetch(state->frontier[0].Link());
+        if (!store.Expand(link, kInfinity, state->search.expansion)) continue;
+        state->search.expansion->link = link;
+        Visit(graph, state, *state->search.expansion);
+        AddToFrontier(state, *state->search.expansion, visited);
+    }
+    state->visited_count = visited.count();
+    state->exhausted = state->frontier_count == 0;
+}
+
+// Reads the copy of the queue's head, if its range is not from there, and puts it back.
+bool RefineHead(const Graph &graph, Relation index, ScanState *state) {
+    if (state->queue[0].from_copy) return false;
+    std::pop_heap(state->queue, state->queue + state->queued, LaterFound);
+    Found found = state->queue[--state->queued];
+    const int bytes =
+        static_cast<int>(sizeof(CopyHeader)) + graph.shape.dimensions * graph.CopyElementBytes();
+    DistanceRange range;
+    if (graph.layout.pages_per_copy == 1) {
+        store::PageRef page = store::OpenShared(index, graph.layout.CopyBlock(found.link.id),
+                                                store::PageKind::kVectors);
+        range = {found.low, std::numeric_limits<double>::infinity()};
+        if (!page.fresh)
+            range = RangeOfCopy(
+                graph, state->query,
+                page.content + graph.layout.CopyOffset(found.link.id) + graph.CopyHeaderOffset());
+        store::Close(page);
+    } else {
+        char *copy = static_cast<char *>(MemoryContextAlloc(state->context, bytes));
+        ReadCopy(index, graph, found.link.id, graph.CopyHeaderOffset(), bytes, copy);
+        range = RangeOfCopy(graph, state->query, copy);
+        pfree(copy);
+    }
+    found.low = range.low;
+    found.high = range.high;
+    found.from_copy = true;
+    Enqueue(state, found);
+    return true;
+}
+
+// The slot may have changed hands since the search saw it; then there is nothing to read. Returns
+// the rows of one slot of duplicates.
+void ReadDuplicates(const Graph &graph, Relation index, ScanState *state) {
+    const NodeLink link = state->next_duplicates;
+    state->next_duplicates = kNoLink;
+    state->row_count = state->next_row = 0;
+    PageStore store(index, graph);
+    store.CheckExists(link.id);
+    if (state->duplicate_steps++ > store.nodes())
+        store::RaiseDamaged(index, graph.layout.NodeBlock(link.id),
+                            "A chain of duplicates leads back to itself.");
+    if (state->rows == nullptr)
+        state->rows = static_cast<RowId *>(
+            MemoryContextAlloc(state->context, graph.shape.DuplicateCapacity() * sizeof(RowId)));
+    store::PageRef page =
+        store::OpenShared(index, graph.layout.NodeBlock(link.id), store::PageKind::kNodes);
+    if (!page.fresh) {
+        const auto *record =
+            reinterpret_cast<const DuplicatesRecord *>(graph.RecordAt(page.content, link.id));
+        if (record->kind == SlotKind::kDuplicates && record->generation == link.generation) {
+            const int count = std::min<int>(record->count, graph.shape.DuplicateCapacity());
+            for (int i = 0; i < count; i++)
+                if (record->Rows()[i]) state->rows[state->row_count++] = record->Rows()[i];
+            state->next_duplicates = record->Next();
+        }
+    }
+    store::Close(page);
+}
+
+bool Emit(IndexScanDesc scan, ScanState *state, RowId row) {
+    ItemPointerSet(&scan->xs_heaptid,
+                   static_cast<BlockNumber>(row.block_high) << 16 | row.block_low, row.item);
+    scan->xs_recheckorderby = state->current_recheck;
+    scan->xs_orderbyvals[0] = Float8GetDatum(state->current.low);
+    scan->xs_orderbynulls[0] = state->query.is_zero;
+    scan->xs_recheck = false;
+    return true;
+}
+
+// The next row of the node that is going out.
+bool EmitFromCurrent(const Graph &graph, IndexScanDesc scan, ScanState *state) {
+    for (;;) {
+        if (state->next_row < state->row_count)
+            return Emit(scan, state, state->rows[state->next_row++]);
+        if (!state->next_duplicates) return false;
+        CHECK_FOR_INTERRUPTS();
+        ReadDuplicates(graph, scan->indexRelation, state);
+    }
+}
+
+void Start(IndexScanDesc scan, ScanState *state) {
+    if (scan->numberOfOrderBys == 0) elog(ERROR, "cannot scan hnsw index without order");
+    if (!IsMVCCSnapshot(scan->xs_snapshot))
+        elog(ERROR, "non-MVCC snapshots are not supported with hnsw");
+    Relation index = scan->indexRelation;
+    pgstat_count_index_scan(index);
+#if PG_VERSION_NUM >= 180000
+    if (scan->instrument) scan->instrument->nsearches++;
+#endif
+    const MemoryContext before = MemoryContextSwitchTo(state->context);
+    // The value first: reading it may flush the relation's cache entry.
+    const ScanKey key = scan->orderByData;
+    const bool is_null = key->sk_flags & SK_ISNULL;
+    Datum value = key->sk_argument;
+    if (!is_null) value = PointerGetDatum(PG_DETOAST_DATUM(value));
+    state->ef_search = pg::EffectiveEfSearch(HnswOptionsOf(index).ef_search);
+
+    Entry entry;
+    const Graph &graph = OpenGraph(index, &entry);
+    state->build_id = graph.build_id;
+    state->query = NewQueryVector(graph);
+    if (is_null)
+        ReadNullQuery(graph, &state->query);
+    else
+        ReadQueryVector(graph, value, &state->query);
+    state->graph_query = PrepareQuery(graph.shape, state->query.rotated,
+                                      IsInnerProduct(graph.opclass), state->query.table_memory);
+    state->search = NewSearchMemory(PoolWidthFor(graph.shape, state->ef_search));
+    state->emit_limit = state->ef_search;
+    state->last = -std::numeric_limits<double>::infinity();
+    Search(graph, index, entry, state);
+    MemoryContextSwitchTo(before);
+    state->started = true;
+}
+
+// Makes the head of the queue the current node. False if the queue is empty, or has to be filled
+// again first.
+bool TakeHead(const Graph &graph, IndexScanDesc scan, ScanState *state) {
+    while (state->queued > 0) {
+        if (RefineHead(graph, scan->indexRelation, state)) continue;
+        std::pop_heap(state->queue, state->queue + state->queued, LaterFound);
+        Found found = state->queue[--state->queued];
+        // In doubt with the next? Then that one's copy may settle it.
+        while (found.high > found.low && state->queued > 0 && state->queue[0].low < found.high &&
+               RefineHead(graph, scan->indexRelation, state))
+            continue;
+        if (state->queued > 0 && LaterFound(found, state->queue[0])) {
+            Enqueue(state, found);
+            continue;
+        }
+        state->current_recheck =
+            found.high > found.low && state->queued > 0 && state->queue[0].low < found.high;
+        if (found.low < state->last) {
+            if (!state->finishing && pg::HnswIterativeScan() == pg::IterativeScan::kStrictOrder) {
+                Append(state, &state->late, &state->late_count, &state->late_capacity, found);
+                continue;
+            }
+            // The executor takes no number smaller than the one before.
+            found.low = state->last;
+            state->current_recheck = false;
+        }
+        state->last = found.low;
+        state->current = found;
+        state->emitted++;
+        state->row_count = state->next_row = 0;
+        state->next_duplicates = found.duplicates;
+        state->duplicate_steps = 0;
+        return true;
+    }
+    return false;
+}
+
+// More rows are wanted than have been found, or than may go out before the search is further on.
+// False if there are no more.
+bool GoOn(const Graph &graph, IndexScanDesc scan, ScanState *state) {
+    const bool is_off = pg::HnswIterativeScan() == pg::IterativeScan::kOff;
+    if (is_off || state->finishing) return false;
+    if (!state->exhausted && state->expanded_count < pg::HnswMaxScanTuples()) {
+        // A row is unlikely to be found late if four times as many nodes have been expanded as rows
+        // have gone out; and in steps that grow with what went out, long scans stay linear.
+        const int64 rows = state->emitted + std::max<int64>(state->ef_search, state->emitted / 2);
+        const MemoryContext before = MemoryContextSwitchTo(state->context);
+        const int64 wanted = std::max(kAhead * rows, state->expanded_count) + state->search.width;
+        SearchOn(graph, scan->indexRelation, state,
+                 std::min<int64>(wanted, pg::HnswMaxScanTuples()));
+        MemoryContextSwitchTo(before);
+        state->emit_limit = state->exhausted ? PG_INT64_MAX : rows;
+        return true;
+    }
+    if (state->queued > 0 && state->emit_limit < PG_INT64_MAX) {
+        state->emit_limit = PG_INT64_MAX;
+        return true;
+    }
+    if (state->late_count == 0) return false;
+    state->finishing = true;
+    state->last = -std::numeric_limits<double>::infinity();
+    for (int i = 0; i < state->late_count; i++) Enqueue(state, state->late[i]);
+    return true;
+}
+
+}  // namespace
+
+IndexScanDesc BeginScan(Relation index, int nkeys, int norderbys) {
+    IndexScanDesc scan = RelationGetIndexScan(index, nkeys, norderbys);
+    auto *state = static_cast<ScanState *>(palloc0(sizeof(ScanState)));
+    state->context =
+        AllocSetContextCreate(CurrentMemoryContext, "hnsw scan", ALLOCSET_DEFAULT_SIZES);
+    scan->opaque = state;
+    // Filled for each row; the executor looks at them where a row is to be compared again.
+    scan->xs_orderbyvals = static_cast<Datum *>(palloc0(sizeof(Datum)));
+    scan->xs_orderbynulls = static_cast<bool *>(palloc(sizeof(bool)));
+    scan->xs_orderbynulls[0] = true;
+    return scan;
+}
+
+void Rescan(IndexScanDesc scan, ScanKey orderbys, int norderbys) {
+    auto *state = static_cast<ScanState *>(scan->opaque);
+    const MemoryContext context = state->context;
+    MemoryContextReset(context);
+    *state = {};
+    state->context = context;
+    if (orderbys != nullptr && norderbys > 0)
+        memmove(scan->orderByData, orderbys, norderbys * sizeof(ScanKeyData));
+}
+
+bool GetTuple(IndexScanDesc scan, ScanDirection direction) {
+    Assert(ScanDirectionIsForward(direction));
+    auto *state = static_cast<ScanState *>(scan->opaque);
+    if (!state->started) Start(scan, state);
+    if (state->finished) return false;
+    const Graph &graph = OpenGraph(scan->indexRelation);
+    if (graph.build_id != state->build_id)
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("index \"%s\" was built anew during the scan",
+                               RelationGetRelationName(scan->indexRelation))));
+    for (;;) {
+        if (EmitFromCurrent(graph, scan, state)) return true;
+        if (state->emitted < state->emit_limit && TakeHead(graph, scan, state)) {
+            if (state->current.row) return Emit(scan, state, state->current.row);
+            continue;
+        }
+        if (!GoOn(graph, scan, state)) break;
+    }
+    state->finished = true;
+    return false;
+}
+
+void EndScan(IndexScanDesc scan) {
+    auto *state = static_cast<ScanState *>(scan->opaque);
+    MemoryContextDelete(state->context);
+    pfree(state);
+    scan->opaque = nullptr;
+}
+
+}  // namespace vecx::hnsw
