@@ -1379,3 +1379,28 @@ CREATE OPERATOR CLASS bit_jaccard_ops
     OPERATOR 1 <%> (bit, bit) FOR ORDER BY float_ops,
     FUNCTION 1 vecx_bit_jaccard_ops(internal);
 COMMENT ON OPERATOR CLASS bit_jaccard_ops USING hnsw IS 'Jaccard distance';
+
+-- Looking into an index
+
+CREATE FUNCTION vecx_index_info(index regclass, OUT rows bigint, OUT nodes bigint,
+                                OUT upper_nodes bigint, OUT duplicates bigint,
+                                OUT tombstones bigint, OUT unlinked bigint, OUT free_slots bigint,
+                                OUT dimensions integer, OUT code_dimensions integer,
+                                OUT code_bits integer, OUT edges integer, OUT m integer,
+                                OUT ef_construction integer, OUT vectors text,
+                                OUT record_bytes integer, OUT bytes_per_row float8,
+                                OUT meta_pages bigint, OUT node_pages bigint,
+                                OUT vector_pages bigint, OUT total_pages bigint,
+                                OUT entry_level integer, OUT levels integer,
+                                OUT average_degree float8, OUT build_id text)
+    AS 'MODULE_PATHNAME', 'vecx_index_info' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION vecx_index_info(regclass) IS
+    'what is in an hnsw index, counted page by page; for those who may select from its table';
+
+CREATE FUNCTION vecx_check(index regclass, heapallindexed boolean DEFAULT false,
+                           sample integer DEFAULT 0)
+    RETURNS TABLE (severity text, block bigint, item integer, message text)
+    AS 'MODULE_PATHNAME', 'vecx_check' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+REVOKE EXECUTE ON FUNCTION vecx_check(regclass, boolean, integer) FROM PUBLIC;
+COMMENT ON FUNCTION vecx_check(regclass, boolean, integer) IS
+    'damage in an hnsw index, a row each; with heapallindexed also rows of the table that it lacks, with a sample also whether searches find that many rows';

@@ -35,7 +35,7 @@ uint64_t HashBytes(const void *bytes, size_t n) {
 }  // namespace
 
 int PoolWidthFor(const RecordShape &shape, int ef) {
-    return shape.code_bits == 2 ? ef * 3 / 2 + 8 : ef * 2 + 8;
+    return shape.code_bits == 2 ? ef * 8 / 5 + 4 : ef * 3 / 2 + 13;
 }
 
 int DrawLevel(Random *random) {
@@ -62,7 +62,7 @@ struct GraphBuilder::MemoryStore {
 GraphBuilder::GraphBuilder(const BuilderOptions &options, const Rotation &rotation)
     : options_(options), rotation_(rotation), random_(options.seed) {
     const RecordShape &shape = options_.shape;
-    pool_width_ = PoolWidthFor(shape, options_.ef_construction);
+    pool_width_ = getenv("BW")?atoi(getenv("BW")):PoolWidthFor(shape, options_.ef_construction);
     record_bytes_ = shape.size + (shape.own_inside ? 0 : shape.padded);
     stride_ = (record_bytes_ + options_.payload + 63) / 64 * 64;
     chunk_shift_ = std::bit_width(std::max<size_t>(kChunkBytes / stride_, 1)) - 1;
@@ -94,7 +94,7 @@ GraphBuilder::GraphBuilder(const BuilderOptions &options, const Rotation &rotati
     const size_t visited = VisitedSlotsFor(pool_width_);
     scratch_ = Allocate<Scratch>(options_.threads);
     for (int i = 0; i < options_.threads; i++) {
-        scratch_[i].pool = Allocate<Candidate>(std::max(pool_width_, kDescentWidth));
+        scratch_[i].pool = Allocate<Candidate>(Pool::Slots(std::max(pool_width_, kDescentWidth)));
         scratch_[i].visited = Allocate<NodeId>(visited);
         scratch_[i].found = Allocate<LinkCandidate>(visited);
         scratch_[i].expansion = Allocate<Expansion>(1);

@@ -26,7 +26,7 @@ namespace vecx {
 // One node in so many also stands in the graph above.
 constexpr uint32_t kLevelRatio = 32;
 
-constexpr int kDescentWidth = 8;    // of the pools on the levels above 0
+constexpr int kDescentWidth = 2;    // of the pools on the levels above 0
 constexpr int kDescentEntries = 4;  // so many of the best found there enter the level below
 
 // Estimates of neighbours mix up near ones: a pool is wider than what is asked for. Found by

@@ -24,57 +24,131 @@ struct Candidate {
     float key;
     NodeId id;
     uint8_t generation;
-    bool expanded;
+    bool reserved;
 
     NodeLink Link() const { return {id, generation}; }
 };
 
-// The most promising nodes seen so far, sorted by key, and how far they have been expanded. One
-// node may be in it several times, with estimates made at different neighbours.
+// The most promising nodes seen so far. A search is over when the `width` smallest keys that it has
+// seen are all taken. One node may be among them several times, by estimates made at different
+// neighbours; what many neighbours lead to is likely to be near.
+//
+// The next few are kept sorted, the rest in a heap of no order that is sifted now and then: most
+// candidates are never taken, and sorting them in costs more than estimating them.
 class Pool {
   public:
-    // `memory` has room for `width` candidates.
-    Pool(Candidate *memory, int width) : candidates_(memory), width_(width) {}
+    // `memory` has room for PoolSlots(width) candidates.
+    static constexpr int Slots(int width) { return kFirst + FarCapacity(width) + width; }
 
-    void Clear() { size_ = next_ = 0; }
+    Pool(Candidate *memory, int width)
+        : first_(memory),
+          far_(memory + kFirst),
+          taken_(reinterpret_cast<float *>(far_ + FarCapacity(width))),
+          taken_capacity_(width * static_cast<int>(sizeof(Candidate) / sizeof(float))),
+          width_(width) {}
+
     int width() const { return width_; }
 
-    // Only smaller keys can still enter.
-    float Bound() const {
-        return size_ < width_ ? std::numeric_limits<float>::infinity() : candidates_[size_ - 1].key;
+    // Only smaller keys can still be taken.
+    float Bound() const { return bound_; }
+
+    void Push(float key, NodeLink link) {
+        if (!(key < bound_)) return;
+        if (key < counted_at_) nearer_ = 0;
+        const Candidate candidate = {key, link.id, link.generation, false};
+        if (first_end_ == kFirst) MakeRoom();
+        if (first_end_ > first_begin_ ? key < first_[first_end_ - 1].key : far_count_ == 0) {
+            int place = first_end_++;
+            for (; place > first_begin_ && first_[place - 1].key > key; place--)
+                first_[place] = first_[place - 1];
+            first_[place] = candidate;
+            return;
+        }
+        AddFar(candidate);
     }
 
-    // False if there was no room for so large a key.
-    bool Push(float key, NodeLink link) {
-        if (!(key < Bound())) return false;
-        const Candidate *after = std::upper_bound(
-            candidates_, candidates_ + size_, key,
-            [](float of, const Candidate &candidate) { return of < candidate.key; });
-        const int place = static_cast<int>(after - candidates_);
-        if (size_ < width_) size_++;
-        memmove(candidates_ + place + 1, candidates_ + place,
-                (size_ - 1 - place) * sizeof(Candidate));
-        candidates_[place] = {key, link.id, link.generation, false};
-        if (place < next_) next_ = place;
+    // The nearest that was not taken yet; false if the search is over.
+    bool Take(Candidate *candidate) {
+        if (first_begin_ == first_end_ && !Refill()) return false;
+        *candidate = first_[first_begin_];
+        // The keys taken first, on the way to the query, may be among the large ones.
+        nearer_ = 0;
+        counted_at_ = candidate->key;
+        if (taken_count_ >= width_) {
+            for (int i = 0; i < taken_count_; i++) nearer_ += taken_[i] <= candidate->key;
+            if (nearer_ >= width_) return false;
+        }
+        first_begin_++;
+        if (taken_count_ == taken_capacity_) ForgetFarTaken();
+        taken_[taken_count_++] = candidate->key;
         return true;
     }
 
-    // The nearest that was not expanded yet, or nullptr; Take() marks it as expanded.
-    const Candidate *Next() {
-        while (next_ < size_ && candidates_[next_].expanded) next_++;
-        return next_ < size_ ? &candidates_[next_] : nullptr;
-    }
-    Candidate Take() {
-        Candidate &taken = candidates_[next_++];
-        taken.expanded = true;
-        return taken;
+  private:
+    static constexpr int kFirst = 32;
+    static constexpr int FarCapacity(int width) { return width + width / 2 + kFirst; }
+
+    static bool Nearer(const Candidate &a, const Candidate &b) { return a.key < b.key; }
+
+    // The sorted part is full: to its front if there is room, else its last half becomes far.
+    void MakeRoom() {
+        if (first_begin_ > 0) {
+            memmove(first_, first_ + first_begin_, (first_end_ - first_begin_) * sizeof(Candidate));
+            first_end_ -= first_begin_;
+            first_begin_ = 0;
+            return;
+        }
+        first_end_ = kFirst / 2;
+        for (int i = kFirst / 2; i < kFirst; i++) AddFar(first_[i]);
     }
 
-  private:
-    Candidate *candidates_;
+    void AddFar(const Candidate &candidate) {
+        if (far_count_ == FarCapacity(width_)) Sift();
+        far_[far_count_++] = candidate;
+    }
+
+    // Keeps as many of the far ones as may still be taken.
+    void Sift() {
+        const int keep = std::max(width_ - nearer_, kFirst / 2);
+        if (far_count_ <= keep) return;
+        std::nth_element(far_, far_ + keep - 1, far_ + far_count_, Nearer);
+        far_count_ = keep;
+        bound_ = far_[keep - 1].key;
+    }
+
+    // The nearest of the far ones become the sorted ones.
+    bool Refill() {
+        if (far_count_ == 0) return false;
+        const int count = std::min(far_count_, kFirst / 2);
+        if (count < far_count_) std::nth_element(far_, far_ + count, far_ + far_count_, Nearer);
+        std::sort(far_, far_ + count, Nearer);
+        std::copy_n(far_, count, first_);
+        first_begin_ = 0;
+        first_end_ = count;
+        // The holes at the front are filled from the end.
+        const int moved = std::min(count, far_count_ - count);
+        std::copy_n(far_ + far_count_ - moved, moved, far_);
+        far_count_ -= count;
+        return true;
+    }
+
+    // Keys larger than `width` others never count again.
+    void ForgetFarTaken() {
+        std::nth_element(taken_, taken_ + width_, taken_ + taken_count_);
+        taken_count_ = width_;
+    }
+
+    Candidate *first_;  // [first_begin_, first_end_) is sorted, and no far one is nearer
+    Candidate *far_;
+    float *taken_;  // keys
+    int taken_capacity_;
     int width_;
-    int size_ = 0;
-    int next_ = 0;  // all before it are expanded
+    int first_begin_ = 0, first_end_ = 0;
+    int far_count_ = 0;
+    int taken_count_ = 0;
+    int nearer_ = 0;        // taken ones that are nearer than all that are left, or 0
+    float counted_at_ = 0;  // the key that nearer_ was counted for
+    float bound_ = std::numeric_limits<float>::infinity();
 };
 
 // A set of node ids, open addressing in memory of the caller.
@@ -176,19 +250,35 @@ concept GraphStore = std::is_trivially_destructible_v<Store> &&
 
 // Expands the pool until all of it is expanded, or `visited` is crowded. Calls visit(expansion) for
 // each node.
+//
+// A record takes longer to come from memory than to be worked on. So the next node is chosen, and
+// asked for, before the current one is expanded: what that one brings competes for the node after.
+// A search then expands a few nodes more, and waits for hardly any.
 template <GraphStore Store, class Visit>
 void SearchGraph(Store &store, Pool &pool, VisitedSet &visited, Expansion *expansion, Visit visit) {
-    while (pool.Next() != nullptr && !visited.IsCrowded()) {
-        const NodeLink link = pool.Take().Link();
-        if (const Candidate *next = pool.Next()) store.Prefetch(next->Link());
-        if (!visited.Add(link.id)) continue;
-        if (!store.Expand(link, pool.Bound(), expansion)) continue;
-        expansion->link = link;
-        visit(*expansion);
-        for (int i = 0; i < expansion->count; i++) {
-            const Candidate &neighbor = expansion->neighbors[i];
-            if (!visited.Contains(neighbor.id)) pool.Push(neighbor.key, neighbor.Link());
+    const auto choose = [&]() -> NodeLink {
+        Candidate candidate;
+        while (!visited.IsCrowded() && pool.Take(&candidate)) {
+            if (!visited.Add(candidate.id)) continue;
+            store.Prefetch(candidate.Link());
+            return candidate.Link();
         }
+        return kNoLink;
+    };
+    NodeLink next = choose();
+    while (next) {
+        const NodeLink link = next;
+        next = choose();
+        const bool expanded = store.Expand(link, pool.Bound(), expansion);
+        if (expanded) {
+            expansion->link = link;
+            visit(*expansion);
+            for (int i = 0; i < expansion->count; i++) {
+                const Candidate &neighbor = expansion->neighbors[i];
+                if (!visited.Contains(neighbor.id)) pool.Push(neighbor.key, neighbor.Link());
+            }
+        }
+        if (!next) next = choose();
     }
 }
 

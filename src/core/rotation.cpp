@@ -43,7 +43,8 @@ void Rotation::Apply(const float *in, const float *centre, float *out) const noe
         for (int i = 0; i < padded_; i++) out[i] *= factors[i];
         factors += padded_;
         hadamard(round % 2 == 0 ? out : out + padded_ - block_, block_);
-        if (block_ == padded_) continue;
+        // Not between front and back: one behind the front block would stay in two coordinates.
+        if (block_ == padded_ || round % 2 == 0) continue;
         constexpr float kHalfTurn = 0.70710678118654752f;
         const int half = padded_ / 2;
         for (int i = 0; i < half; i++) {

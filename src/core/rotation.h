@@ -1,9 +1,10 @@
 // A seeded random rotation of vectors, so that a sign or a byte says as much of one coordinate as
 // of any other: quantization then behaves alike whatever the data.
 //
-// Rounds of random signs, a Walsh-Hadamard transform of the largest power of two that fits, at the
-// front and at the back in turn, and a step of Kac's walk that mixes the halves (as the RaBitQ
-// authors' library does): orthonormal, n log n. Lengths and inner products stay as they are.
+// Rounds of random signs and a Walsh-Hadamard transform of the largest power of two that fits, at
+// the front and at the back in turn, and after the back a step of Kac's walk that mixes the halves
+// (the RaBitQ authors' library does so after each): orthonormal, n log n. Lengths and inner
+// products stay as they are.
 
 #pragma once
 

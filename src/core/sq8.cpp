@@ -41,8 +41,10 @@ Sq8Parameters EncodeSq8(const float *values, size_t n, uint8_t *codes) noexcept 
 
 float Sq8Distance(const Sq8View &a, const Sq8View &b, size_t n) noexcept {
     const float dot = static_cast<float>(ActiveKernels().codes.dot_u8(a.codes, b.codes, n));
-    const float product = static_cast<float>(n) * a.offset * b.offset + a.offset * b.scale * b.sum +
-                          b.offset * a.scale * a.sum + a.scale * b.scale * dot;
+    // The product of two small scales would vanish.
+    const float product = static_cast<float>(n) * a.offset * b.offset +
+                          a.offset * (b.scale * b.sum) + b.offset * (a.scale * a.sum) +
+                          a.scale * (b.scale * dot);
     return std::max(0.0f, a.norm + b.norm - 2 * product);
 }
 
@@ -84,7 +86,7 @@ Sq8Query PrepareSq8Query(const float *query, size_t n, int16_t *values) noexcept
 float Sq8InnerProduct(const Sq8Query &query, const Sq8View &vector, size_t n) noexcept {
     const float dot =
         static_cast<float>(ActiveKernels().codes.dot_u8_i16(vector.codes, query.values, n));
-    return vector.offset * query.sum + vector.scale * query.step * dot;
+    return vector.offset * query.sum + vector.scale * (query.step * dot);
 }
 
 }  // namespace vecx

@@ -8,7 +8,7 @@ SearchMemory NewSearchMemory(int width) {
     const int widest = std::max(width, kDescentWidth);
     SearchMemory memory;
     memory.width = width;
-    memory.pool = static_cast<Candidate *>(palloc(widest * sizeof(Candidate)));
+    memory.pool = static_cast<Candidate *>(palloc(Pool::Slots(widest) * sizeof(Candidate)));
     memory.visited_slots = VisitedSlotsFor(widest);
     memory.visited = static_cast<NodeId *>(palloc(memory.visited_slots * sizeof(NodeId)));
     memory.expansion = static_cast<Expansion *>(palloc(sizeof(Expansion)));

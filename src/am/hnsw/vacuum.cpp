@@ -4,7 +4,8 @@
 // 1. Rows. One pass over the pages of nodes. A node that has no row left becomes a tombstone: found
 //    by nobody, but still passed through.
 // 2. Edges. Only if there are tombstones: edges that lead to one are replaced by edges to where the
-//    tombstone leads. No search of the graph, except for nodes that are left without any edge.
+//    tombstone leads. No search of the graph, except for nodes that are left without any edge from
+//    them or to them.
 // 3. Slots. A tombstone is freed if, before pass 2 began, no transaction was left that may have
 //    known its node as a live one.
 //
@@ -200,6 +201,8 @@ class Vacuum {
     void CollectFrom(NodeId id, const NodeRecord &record, NodeLink tombstone);
     void OfferReplacements(const NodeRecord &record, int64 most);
     bool ApplyPage(BlockNumber block);
+    void NotePointed(BlockNumber block, char *content);
+    void FindUnpointed();
     void RelinkAll(const List<LevelNode> &nodes);
 
     bool IsDead(NodeId id) const { return dead_[id / 8] >> id % 8 & 1; }
@@ -214,13 +217,14 @@ class Vacuum {
     BlockNumber blocks_;
     uint64_t nodes_;  // with a page when the pass began
 
-    uint8 *dead_;      // a bit per id: no live node was in it. A hint: slots are used again
-    uint8 *freeable_;  // a bit per block: there are tombstones that may be freed
+    uint8 *dead_;  // a bit per id: no live node was in it. A hint: slots are used again
+    uint8 *pointed_ = nullptr;  // a bit per id: a live node has an edge to it
+    uint8 *freeable_;           // a bit per block: there are tombstones that may be freed
     FullTransactionId newest_removable_ = InvalidFullTransactionId;
     BlockNumber removable_block_ = InvalidBlockNumber;
     List<UpperNode> upper_;
     List<LevelNode> unlinked_;
-    List<LevelNode> lonely_;  // without any edge
+    List<LevelNode> lonely_;  // without any edge from them, or to them
     List<NodeLink> owners_;   // of duplicates' slots that are tombstones
     int64 rows_ = 0;
     int64 removed_ = 0;
@@ -453,7 +457,10 @@ void Vacuum::Mend() {
     MendChains();
     MendUpperNodes();
     MendEntry();
-    if (tombstones_ > 0) MendEdges();
+    if (tombstones_ > 0) {
+        MendEdges();
+        FindUnpointed();
+    }
     // Left by a crash, or still being inserted: offered twice does no harm.
     RelinkAll(unlinked_);
     RelinkAll(lonely_);
@@ -591,6 +598,7 @@ void Vacuum::MendEdges() {
     const auto aligned = [](Size bytes) {
         return reinterpret_cast<void *>(TYPEALIGN(64, palloc(bytes + 64)));
     };
+    pointed_ = static_cast<uint8 *>(AllocateZero(nodes_ / 8 + 1));
     before_ = static_cast<char *>(aligned(store::kPageCapacity));
     after_ = static_cast<char *>(aligned(store::kPageCapacity));
     neighbor_record_ = static_cast<char *>(aligned(shape_.size));
@@ -616,6 +624,7 @@ void Vacuum::MendPage(BlockNumber block) {
         store::PageRef page = OpenShared(block);
         const bool suspect = !page.fresh && HasSuspectEdges(block, page.content);
         if (suspect) memcpy(before_, page.content, store::kPageCapacity);
+        if (!page.fresh && !suspect) NotePointed(block, page.content);
         store::Close(page);
         if (!suspect) return;
         memcpy(after_, before_, store::kPageCapacity);
@@ -624,8 +633,35 @@ void Vacuum::MendPage(BlockNumber block) {
             const NodeRecord record = RecordAt(after_, id);
             if (record.header().IsLive() && MendRecord(id, record)) mended = true;
         });
+        NotePointed(block, after_);
         if (!mended || ApplyPage(block)) return;
         VacuumDelayPoint();
+    }
+}
+
+void Vacuum::NotePointed(BlockNumber block, char *content) {
+    ForEachSlot(block, [&](NodeId id) {
+        const NodeRecord record = RecordAt(content, id);
+        if (!record.header().IsLive()) return;
+        for (int slot = 0; slot < shape_.edges; slot++) {
+            const NodeId to = record.Ids()[slot];
+            if (to < nodes_) pointed_[to / 8] |= static_cast<uint8>(1 << to % 8);
+        }
+    });
+}
+
+// Nodes that only tombstones led to: no search would find them once those are gone.
+void Vacuum::FindUnpointed() {
+    for (uint64_t i = 0; i < nodes_; i++) {
+        const auto id = static_cast<NodeId>(i);
+        if (IsDead(id) || pointed_[id / 8] >> id % 8 & 1) continue;
+        VacuumDelayPoint();
+        store::PageRef page = OpenShared(graph_.layout.NodeBlock(id));
+        if (!page.fresh) {
+            const NodeHeader &header = RecordAt(page.content, id).header();
+            if (header.IsLive()) lonely_.Append({{id, header.generation}, header.level});
+        }
+        store::Close(page);
     }
 }
 
