@@ -62,7 +62,7 @@ struct GraphBuilder::MemoryStore {
 GraphBuilder::GraphBuilder(const BuilderOptions &options, const Rotation &rotation)
     : options_(options), rotation_(rotation), random_(options.seed) {
     const RecordShape &shape = options_.shape;
-    pool_width_ = getenv("BW")?atoi(getenv("BW")):PoolWidthFor(shape, options_.ef_construction);
+    pool_width_ = PoolWidthFor(shape, options_.ef_construction);
     record_bytes_ = shape.size + (shape.own_inside ? 0 : shape.padded);
     stride_ = (record_bytes_ + options_.payload + 63) / 64 * 64;
     chunk_shift_ = std::bit_width(std::max<size_t>(kChunkBytes / stride_, 1)) - 1;
@@ -263,13 +263,30 @@ void GraphBuilder::LinkItems(int from, int to, int part, float *node) noexcept {
                 continue;
             const Sq8View own = OwnVector(target);
             ActiveKernels().codes.decode_u8(own.codes, own.scale, own.offset, node, shape.padded);
-            OfferEdge(Record(target), node, newcomer, row.query, item.distances[j]);
+            OfferEdge(Record(target), node, newcomer, row.query, item.distances[j],
+                      OfferKind::kOrdinary);
         }
+    }
+}
+
+// Anchors a new node at the nearest neighbour that has room for it. On one thread: which that is
+// depends on those before.
+void GraphBuilder::Anchor(const Item &item, float *node) noexcept {
+    const RecordShape &shape = options_.shape;
+    const BatchRow &row = batch_[item.row];
+    const EdgeTarget newcomer = {{item.id, 0}, row.node, Record(item.id).header().norm};
+    for (int i = 0; i < item.count; i++) {
+        const Sq8View own = OwnVector(item.targets[i]);
+        ActiveKernels().codes.decode_u8(own.codes, own.scale, own.offset, node, shape.padded);
+        if (OfferEdge(Record(item.targets[i]), node, newcomer, row.query, item.distances[i],
+                      OfferKind::kAnchor) != EdgeResult::kRefused)
+            return;
     }
 }
 
 void GraphBuilder::EndBatch() {
     for (int i = 0; i < item_count_; i++) {
+        Anchor(items_[i], scratch_[0].node);
         Record(items_[i].id).header().flags |= kLinked;
         const int level = Record(items_[i].id).header().level;
         if (level > entry_level_) {

@@ -136,6 +136,7 @@ class GraphBuilder {
 
     void SearchRow(BatchRow *row, Scratch *scratch) noexcept;
     void LinkItems(int from, int to, int part, float *node) noexcept;
+    void Anchor(const Item &item, float *node) noexcept;
     void EndBatch();
 
     BuilderOptions options_;

@@ -37,49 +37,94 @@ void WriteEdges(const NodeRecord &record, const float *node, const LinkCandidate
     }
 }
 
-EdgeResult OfferEdge(const NodeRecord &record, const float *node, const EdgeTarget &newcomer,
-                     const GraphQuery &query, float distance) noexcept {
-    const RecordShape &shape = record.shape();
-    float estimates[kMaxEdges];
-    for (int batch = 0; batch < shape.Batches(); batch++)
-        EstimateBatch(record, batch, query, distance, 0, estimates + batch * kEdgeBatch);
+namespace {
 
-    // Does a kept edge lead past the newcomer, making this one superfluous? Else, which of the
-    // longer kept ones does it make superfluous?
-    bool kept = true;
+// The edges of a record as a newcomer meets them.
+struct Neighborhood {
+    float lengths[kMaxEdges];
+    float estimates[kMaxEdges];  // from the newcomer to the neighbours
+    bool kept[kMaxEdges];
+};
+
+void ReadNeighborhood(const NodeRecord &record, const GraphQuery &query, float distance,
+                      Neighborhood *edges) noexcept {
+    const RecordShape &shape = record.shape();
+    for (int batch = 0; batch < shape.Batches(); batch++)
+        EstimateBatch(record, batch, query, distance, 0, edges->estimates + batch * kEdgeBatch);
+    ActiveKernels().half_to_float(record.Lengths(), edges->lengths, shape.edges);
+    const float scale = record.header().addend_scale;
     for (int slot = 0; slot < shape.edges; slot++) {
-        if (record.Link(slot) == newcomer.link) return EdgeResult::kPresent;
-        if (record.IsKept(slot) && EdgeLength(record, slot) < distance &&
-            kPruneFactor * estimates[slot] < distance)
-            kept = false;
+        edges->lengths[slot] *= scale;
+        edges->kept[slot] = record.IsKept(slot);
     }
-    int free_slot = -1, farthest_filling = -1, farthest_kept = -1;
-    float filling_length = -1, kept_length = -1;
-    for (int slot = 0; slot < shape.edges; slot++) {
-        if (!record.Link(slot)) {
-            if (free_slot < 0) free_slot = slot;
-            continue;
-        }
-        const float length = EdgeLength(record, slot);
-        if (kept && record.IsKept(slot) && length > distance &&
-            kPruneFactor * estimates[slot] < length)
-            record.SetKept(slot, false);
-        float &longest = record.IsKept(slot) ? kept_length : filling_length;
-        if (length > longest) {
-            longest = length;
-            (record.IsKept(slot) ? farthest_kept : farthest_filling) = slot;
-        }
+}
+
+int FindLink(const NodeRecord &record, NodeLink link) noexcept {
+    const NodeId *ids = record.Ids();
+    for (int slot = 0; slot < record.shape().edges; slot++)
+        if (ids[slot] == link.id && record.Generations()[slot] == link.generation) return slot;
+    return -1;
+}
+
+int CountAnchored(const NodeRecord &record) noexcept {
+    int count = 0;
+    for (int batch = 0; batch < record.shape().Batches(); batch++)
+        count += std::popcount(record.Anchored()[batch]);
+    return count;
+}
+
+// Does a kept edge lead past the newcomer, making this one superfluous? If not, kept edges that are
+// longer and lead past it become filling.
+bool JudgeNewcomer(const RecordShape &shape, float distance, Neighborhood *edges) noexcept {
+    for (int slot = 0; slot < shape.edges; slot++)
+        if (edges->kept[slot] && edges->lengths[slot] < distance &&
+            kPruneFactor * edges->estimates[slot] < distance)
+            return false;
+    for (int slot = 0; slot < shape.edges; slot++)
+        if (edges->lengths[slot] > distance &&
+            kPruneFactor * edges->estimates[slot] < edges->lengths[slot])
+            edges->kept[slot] = false;
+    return true;
+}
+
+// The slot for the newcomer: a free one; else the farthest filling; else, if it is kept itself, the
+// farthest kept. -1 if there is none.
+int ChooseSlot(const NodeRecord &record, const Neighborhood &edges, float distance, bool kept,
+               OfferKind kind) noexcept {
+    int filling = -1, farthest = -1;
+    for (int slot = 0; slot < record.shape().edges; slot++) {
+        if (record.Ids()[slot] == kNoNode) return slot;
+        if (record.IsAnchored(slot)) continue;
+        int &victim = edges.kept[slot] ? farthest : filling;
+        if (victim < 0 || edges.lengths[slot] > edges.lengths[victim]) victim = slot;
     }
-    // A refusal has changed nothing: an edge that lost its mark above is filling now and gives way.
-    int slot = free_slot;
-    if (slot < 0 && farthest_filling >= 0) {
-        if (kept || distance < filling_length) slot = farthest_filling;
-    } else if (slot < 0 && kept && distance < kept_length) {
-        slot = farthest_kept;
+    if (kind == OfferKind::kAnchor) return filling >= 0 ? filling : farthest;
+    if (filling >= 0) return kept || distance < edges.lengths[filling] ? filling : -1;
+    return kept && farthest >= 0 && distance < edges.lengths[farthest] ? farthest : -1;
+}
+
+}  // namespace
+
+EdgeResult OfferEdge(const NodeRecord &record, const float *node, const EdgeTarget &newcomer,
+                     const GraphQuery &query, float distance, OfferKind kind) noexcept {
+    const RecordShape &shape = record.shape();
+    const bool anchor = kind == OfferKind::kAnchor;
+    if (anchor && CountAnchored(record) * 2 >= shape.edges) return EdgeResult::kRefused;
+    const int present = FindLink(record, newcomer.link);
+    if (present >= 0) {
+        if (!anchor || record.IsAnchored(present)) return EdgeResult::kPresent;
+        record.SetAnchored(present, true);
+        return EdgeResult::kAdded;
     }
+    Neighborhood edges;
+    ReadNeighborhood(record, query, distance, &edges);
+    const bool kept = JudgeNewcomer(shape, distance, &edges);
+    const int slot = ChooseSlot(record, edges, distance, kept, kind);
     if (slot < 0) return EdgeResult::kRefused;
+    edges.kept[slot] = kept;
+    for (int other = 0; other < shape.edges; other++) record.SetKept(other, edges.kept[other]);
     SetEdge(record, slot, newcomer, node, distance);
-    record.SetKept(slot, kept);
+    record.SetAnchored(slot, anchor);
     return EdgeResult::kAdded;
 }
 

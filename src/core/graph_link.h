@@ -34,9 +34,15 @@ void WriteEdges(const NodeRecord &record, const float *node, const LinkCandidate
 
 enum class EdgeResult { kRefused, kPresent, kAdded };
 
+// An ordinary offer is taken if it improves the neighbourhood. Outliers would then be refused by
+// all, and no search could find them: so each node is anchored at one neighbour, which takes it in
+// any case and never gives it up. A node anchors at most half as many as it has edges.
+enum class OfferKind { kOrdinary, kAnchor };
+
 // Offers `newcomer` to the node of `record`, whose dequantized vector is `node`. `query` was
-// prepared from the newcomer's rotated vector, for distances; `distance` lies between the two.
+// prepared from the newcomer's rotated vector, for distances; `distance` lies between the two. Only
+// kAdded has changed the record; an edge that was there and is an anchor now counts as added.
 EdgeResult OfferEdge(const NodeRecord &record, const float *node, const EdgeTarget &newcomer,
-                     const GraphQuery &query, float distance) noexcept;
+                     const GraphQuery &query, float distance, OfferKind kind) noexcept;
 
 }  // namespace vecx

@@ -37,7 +37,7 @@ int DimensionsThatFit(const RecordShape &shape, int slots, int capacity) {
 }  // namespace
 
 void SolveOffsets(RecordShape *shape) {
-    int at = static_cast<int>(sizeof(NodeHeader)) + shape->Batches() * 4;
+    int at = static_cast<int>(sizeof(NodeHeader)) + 2 * shape->Batches() * 4;  // the masks
     const auto place = [&at](int bytes) {
         const int start = at;
         at += bytes;
@@ -109,6 +109,7 @@ void NodeRecord::ClearEdge(int slot) const {
     Lengths()[slot] = 0;
     if (shape_->has_norms) Norms()[slot] = 0;
     SetKept(slot, false);
+    SetAnchored(slot, false);
 }
 
 }  // namespace vecx

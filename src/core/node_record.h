@@ -6,7 +6,7 @@
 // lies in it in 8 bits a coordinate. Everything is of fixed size and fixed place: a change of one
 // edge touches few bytes, none of which belongs to another edge.
 //
-//   header 64 | kept mask | ids | generations | addends | factors | lengths | norms | codes | own
+//   header 64 | kept mask | anchor mask | ids | generations | addends | factors | lengths | norms | codes | own
 //
 // Slots for edges come in batches of 32, the unit of the kernels. An unused slot has id kNoNode and
 // an infinite addend, which makes its estimate infinite. In the codes, row r of a batch is 32
@@ -168,10 +168,19 @@ class NodeRecord {
     uint8_t *Codes() const { return reinterpret_cast<uint8_t *>(base_ + shape_->codes); }
     uint8_t *Own() const { return reinterpret_cast<uint8_t *>(base_ + shape_->own); }
 
+    // Edges that must stay, lest their end be found by no search: see OfferEdge.
+    uint32_t *Anchored() const { return Kept() + shape_->Batches(); }
+
     bool IsKept(int slot) const { return Kept()[slot / 32] >> slot % 32 & 1; }
     void SetKept(int slot, bool kept) const {
         const uint32_t bit = 1u << slot % 32;
         Kept()[slot / 32] = kept ? Kept()[slot / 32] | bit : Kept()[slot / 32] & ~bit;
+    }
+    bool IsAnchored(int slot) const { return Anchored()[slot / 32] >> slot % 32 & 1; }
+    void SetAnchored(int slot, bool anchored) const {
+        const uint32_t bit = 1u << slot % 32;
+        Anchored()[slot / 32] =
+            anchored ? Anchored()[slot / 32] | bit : Anchored()[slot / 32] & ~bit;
     }
     NodeLink Link(int slot) const { return {Ids()[slot], Generations()[slot]}; }
 

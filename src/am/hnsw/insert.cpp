@@ -338,10 +338,8 @@ class Inserter {
     }
 
     void Offer(int level, const Choice &choice) {
-        for (int i = 0; i < choice.count; i++)
-            OfferOnPage(index_, graph_, choice.neighbors[i].link, level,
-                        {choice.node, node_, parameters_.norm}, query_,
-                        choice.neighbors[i].distance, memory_);
+        OfferToAll(index_, graph_, choice.neighbors, choice.count, level,
+                   {choice.node, node_, parameters_.norm}, query_, memory_);
         MarkLinked(index_, graph_, choice.node);
     }
 

@@ -69,9 +69,9 @@ int FindNear(PageStore &store, const GraphQuery &query, int level, const Candida
     return count;
 }
 
-void OfferOnPage(Relation index, const Graph &graph, NodeLink target, int level,
+bool OfferOnPage(Relation index, const Graph &graph, NodeLink target, int level,
                  const EdgeTarget &newcomer, const GraphQuery &query, float distance,
-                 LinkMemory &memory) {
+                 OfferKind kind, LinkMemory &memory) {
     CHECK_FOR_INTERRUPTS();
     uint8_t *outside = nullptr;
     if (!graph.shape.own_inside) {
@@ -79,10 +79,11 @@ void OfferOnPage(Relation index, const Graph &graph, NodeLink target, int level,
         outside = memory.outside == nullptr
                       ? memory.outside = static_cast<uint8_t *>(palloc(graph.shape.padded))
                       : memory.outside;
-        if (!ReadOwn(index, graph, target, outside, &view)) return;
+        if (!ReadOwn(index, graph, target, outside, &view)) return false;
     }
     store::PageRef page;
-    if (!OpenNode(index, graph, target, &page)) return;
+    if (!OpenNode(index, graph, target, &page)) return false;
+    EdgeResult result = EdgeResult::kRefused;
     // Tried on a copy: most offers are refused, and a refusal writes nothing.
     memcpy(memory.record, graph.RecordAt(page.content, target.id), graph.shape.size);
     const NodeRecord record(graph.shape, memory.record);
@@ -90,10 +91,21 @@ void OfferOnPage(Relation index, const Graph &graph, NodeLink target, int level,
         const Sq8View own = record.OwnVector(outside);
         ActiveKernels().codes.decode_u8(own.codes, own.scale, own.offset, memory.neighbor,
                                         graph.shape.padded);
-        if (OfferEdge(record, memory.neighbor, newcomer, query, distance) == EdgeResult::kAdded)
-            Replace(index, graph, target.id, page, memory.record);
+        result = OfferEdge(record, memory.neighbor, newcomer, query, distance, kind);
+        if (result == EdgeResult::kAdded) Replace(index, graph, target.id, page, memory.record);
     }
     store::Close(page);
+    return result != EdgeResult::kRefused;
+}
+
+void OfferToAll(Relation index, const Graph &graph, const LinkCandidate *chosen, int count,
+                int level, const EdgeTarget &newcomer, const GraphQuery &query,
+                LinkMemory &memory) {
+    OfferKind kind = OfferKind::kAnchor;
+    for (int i = 0; i < count; i++)
+        if (OfferOnPage(index, graph, chosen[i].link, level, newcomer, query, chosen[i].distance,
+                        kind, memory))
+            kind = OfferKind::kOrdinary;
 }
 
 bool ReadOwn(Relation index, const Graph &graph, NodeLink node, uint8_t *codes, Sq8View *view) {
@@ -161,9 +173,8 @@ void Relink(PageStore &store, const Entry &entry, NodeLink node, int level, Link
         const int found = FindNear(store, query, level, starts, start_count, node.id, memory);
         const int count = SelectNeighbors(shape, memory.found, found);
         WriteMissingEdges(store.index(), graph, node, count, memory);
-        for (int i = 0; i < count; i++)
-            OfferOnPage(store.index(), graph, memory.found[i].link, level,
-                        {node, memory.node, own.norm}, query, memory.found[i].distance, memory);
+        OfferToAll(store.index(), graph, memory.found, count, level, {node, memory.node, own.norm},
+                   query, memory);
     }
     MarkLinked(store.index(), graph, node);
     pfree(codes);

@@ -28,10 +28,17 @@ LinkMemory NewLinkMemory(const Graph &graph, int width);
 int FindNear(PageStore &store, const GraphQuery &query, int level, const Candidate *starts,
              int start_count, NodeId exclude, LinkMemory &memory);
 
-// Offers a node to one neighbour on its level, in one WAL record if it is taken.
-void OfferOnPage(Relation index, const Graph &graph, NodeLink target, int level,
+// Offers a node to one neighbour on its level, in one WAL record if it is taken. False if the
+// neighbour refused, or is no longer there.
+bool OfferOnPage(Relation index, const Graph &graph, NodeLink target, int level,
                  const EdgeTarget &newcomer, const GraphQuery &query, float distance,
-                 LinkMemory &memory);
+                 OfferKind kind, LinkMemory &memory);
+
+// Offers a node to all of its chosen neighbours, the nearest first, and anchors it at the first
+// that has room.
+void OfferToAll(Relation index, const Graph &graph, const LinkCandidate *chosen, int count,
+                int level, const EdgeTarget &newcomer, const GraphQuery &query,
+                LinkMemory &memory);
 
 // Searches anew for the neighbours of a node that is on its page already, and offers it to them.
 // Marks it as linked.

@@ -378,6 +378,7 @@ IndexScanDesc BeginScan(Relation index, int nkeys, int norderbys) {
     auto *state = static_cast<ScanState *>(palloc0(sizeof(ScanState)));
     state->context =
         AllocSetContextCreate(CurrentMemoryContext, "hnsw scan", ALLOCSET_DEFAULT_SIZES);
+    state->next_duplicates = kNoLink;
     scan->opaque = state;
     // Filled for each row; the executor looks at them where a row is to be compared again.
     scan->xs_orderbyvals = static_cast<Datum *>(palloc0(sizeof(Datum)));
@@ -392,6 +393,7 @@ void Rescan(IndexScanDesc scan, ScanKey orderbys, int norderbys) {
     MemoryContextReset(context);
     *state = {};
     state->context = context;
+    state->next_duplicates = kNoLink;
     if (orderbys != nullptr && norderbys > 0)
         memmove(scan->orderByData, orderbys, norderbys * sizeof(ScanKeyData));
 }

@@ -201,8 +201,9 @@ class Vacuum {
     void CollectFrom(NodeId id, const NodeRecord &record, NodeLink tombstone);
     void OfferReplacements(const NodeRecord &record, int64 most);
     bool ApplyPage(BlockNumber block);
-    void NotePointed(BlockNumber block, char *content);
-    void FindUnpointed();
+    void NoteAnchored(BlockNumber block, char *content);
+    void AnchorAll();
+    bool Anchor(NodeLink node, int level, LinkMemory &memory);
     void RelinkAll(const List<LevelNode> &nodes);
 
     bool IsDead(NodeId id) const { return dead_[id / 8] >> id % 8 & 1; }
@@ -218,7 +219,7 @@ class Vacuum {
     uint64_t nodes_;  // with a page when the pass began
 
     uint8 *dead_;  // a bit per id: no live node was in it. A hint: slots are used again
-    uint8 *pointed_ = nullptr;  // a bit per id: a live node has an edge to it
+    uint8 *anchored_ = nullptr;  // a bit per id: it is anchored at a live node
     uint8 *freeable_;           // a bit per block: there are tombstones that may be freed
     FullTransactionId newest_removable_ = InvalidFullTransactionId;
     BlockNumber removable_block_ = InvalidBlockNumber;
@@ -459,7 +460,7 @@ void Vacuum::Mend() {
     MendEntry();
     if (tombstones_ > 0) {
         MendEdges();
-        FindUnpointed();
+        AnchorAll();
     }
     // Left by a crash, or still being inserted: offered twice does no harm.
     RelinkAll(unlinked_);
@@ -598,7 +599,7 @@ void Vacuum::MendEdges() {
     const auto aligned = [](Size bytes) {
         return reinterpret_cast<void *>(TYPEALIGN(64, palloc(bytes + 64)));
     };
-    pointed_ = static_cast<uint8 *>(AllocateZero(nodes_ / 8 + 1));
+    anchored_ = static_cast<uint8 *>(AllocateZero(nodes_ / 8 + 1));
     before_ = static_cast<char *>(aligned(store::kPageCapacity));
     after_ = static_cast<char *>(aligned(store::kPageCapacity));
     neighbor_record_ = static_cast<char *>(aligned(shape_.size));
@@ -624,7 +625,7 @@ void Vacuum::MendPage(BlockNumber block) {
         store::PageRef page = OpenShared(block);
         const bool suspect = !page.fresh && HasSuspectEdges(block, page.content);
         if (suspect) memcpy(before_, page.content, store::kPageCapacity);
-        if (!page.fresh && !suspect) NotePointed(block, page.content);
+        if (!page.fresh && !suspect) NoteAnchored(block, page.content);
         store::Close(page);
         if (!suspect) return;
         memcpy(after_, before_, store::kPageCapacity);
@@ -633,36 +634,62 @@ void Vacuum::MendPage(BlockNumber block) {
             const NodeRecord record = RecordAt(after_, id);
             if (record.header().IsLive() && MendRecord(id, record)) mended = true;
         });
-        NotePointed(block, after_);
+        NoteAnchored(block, after_);
         if (!mended || ApplyPage(block)) return;
         VacuumDelayPoint();
     }
 }
 
-void Vacuum::NotePointed(BlockNumber block, char *content) {
+void Vacuum::NoteAnchored(BlockNumber block, char *content) {
     ForEachSlot(block, [&](NodeId id) {
         const NodeRecord record = RecordAt(content, id);
         if (!record.header().IsLive()) return;
         for (int slot = 0; slot < shape_.edges; slot++) {
             const NodeId to = record.Ids()[slot];
-            if (to < nodes_) pointed_[to / 8] |= static_cast<uint8>(1 << to % 8);
+            if (to < nodes_ && record.IsAnchored(slot))
+                anchored_[to / 8] |= static_cast<uint8>(1 << to % 8);
         }
     });
 }
 
-// Nodes that only tombstones led to: no search would find them once those are gone.
-void Vacuum::FindUnpointed() {
+// Nodes that were anchored at one that died, or whose insert did not get so far: anchored again at
+// the nearest of their own neighbours, without a search.
+void Vacuum::AnchorAll() {
+    LinkMemory memory = NewLinkMemory(graph_, PoolWidthFor(shape_, graph_.ef_construction));
     for (uint64_t i = 0; i < nodes_; i++) {
         const auto id = static_cast<NodeId>(i);
-        if (IsDead(id) || pointed_[id / 8] >> id % 8 & 1) continue;
+        if (IsDead(id) || anchored_[id / 8] >> id % 8 & 1) continue;
         VacuumDelayPoint();
         store::PageRef page = OpenShared(graph_.layout.NodeBlock(id));
+        NodeHeader header = {};
         if (!page.fresh) {
-            const NodeHeader &header = RecordAt(page.content, id).header();
-            if (header.IsLive()) lonely_.Append({{id, header.generation}, header.level});
+            header = RecordAt(page.content, id).header();
+            memcpy(neighbor_record_, graph_.RecordAt(page.content, id), shape_.size);
         }
         store::Close(page);
+        const NodeLink node = {id, header.generation};
+        if (header.IsLive() && !Anchor(node, header.level, memory))
+            lonely_.Append({node, header.level});
     }
+}
+
+// The record is in neighbor_record_. False if no neighbour took it.
+bool Vacuum::Anchor(NodeLink node, int level, LinkMemory &memory) {
+    const NodeRecord record(shape_, neighbor_record_);
+    Sq8View own = record.OwnVector();
+    if (!shape_.own_inside && !ReadOwn(index_, graph_, node, codes_, &own)) return true;
+    ActiveKernels().codes.decode_u8(own.codes, own.scale, own.offset, node_, shape_.padded);
+    query_ = PrepareQuery(shape_, node_, false, query_memory_);
+    replacements_.count = 0;
+    for (int slot = 0; slot < shape_.edges; slot++)
+        if (record.Link(slot)) replacements_.Append({record.Link(slot), EdgeLength(record, slot)});
+    Replacement *items = replacements_.items;
+    std::sort(items, items + replacements_.count, ByDistance);
+    for (int64 i = 0; i < replacements_.count; i++)
+        if (OfferOnPage(index_, graph_, items[i].link, level, {node, node_, own.norm}, query_,
+                        items[i].distance, OfferKind::kAnchor, memory))
+            return true;
+    return false;
 }
 
 bool Vacuum::HasSuspectEdges(BlockNumber block, char *content) {
@@ -763,7 +790,7 @@ void Vacuum::OfferReplacements(const NodeRecord &record, int64 most) {
                                         shape_.padded);
         const GraphQuery query = PrepareQuery(shape_, neighbor_, false, neighbor_query_memory_);
         OfferEdge(record, node_, {items->link, neighbor_, view.norm}, query,
-                  QueryDistance(shape_, query_, view));
+                  QueryDistance(shape_, query_, view), OfferKind::kOrdinary);
     }
 }
 
