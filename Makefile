@@ -28,7 +28,7 @@ override with_llvm = no
 # OPTFLAGS is for users with wishes of their own. Never -march: one binary serves every CPU, the
 # kernels choose at run time.
 OPTFLAGS = -O2 -ftree-vectorize -fvect-cost-model=dynamic
-WARNINGS = -Wall -Wextra -Wno-register -Wno-sign-compare -Wno-unused-parameter
+WARNINGS = -Wall -Wextra -Wno-register -Wno-volatile -Wno-sign-compare -Wno-unused-parameter
 CORE_CXXFLAGS = -std=c++20 $(OPTFLAGS) -fno-math-errno -fopenmp -fPIC -fvisibility=hidden -MMD -MP \
 	$(WARNINGS) -I$(srcdir)/src
 PG_CXXFLAGS = $(CORE_CXXFLAGS) '-DPGDLLEXPORT=__attribute__((visibility("default")))' \

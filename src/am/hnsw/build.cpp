@@ -97,8 +97,11 @@ void AddRow(Relation, ItemPointer tid, Datum *values, bool *isnull, bool, void *
                                  static_cast<int64>(state->builder->rows()));
 }
 
+// Tables that grow with the rows count like records.
 void *AllocateForBuilder(void *memory, size_t bytes) {
-    return static_cast<pg::TemporaryMemory *>(memory)->Allocate(bytes);
+    constexpr size_t kLarge = 1 << 20;
+    auto *of = static_cast<pg::TemporaryMemory *>(memory);
+    return bytes < kLarge ? of->Allocate(bytes) : memset(of->AllocateLarge(bytes), 0, bytes);
 }
 
 void *AllocateRecords(void *memory, size_t bytes) {

@@ -23,9 +23,8 @@ bool OpenNode(Relation index, const Graph &graph, NodeLink node, store::PageRef 
 // Puts a changed copy of a record in its place on an open page.
 void Replace(Relation index, const Graph &graph, NodeId id, const store::PageRef &page,
              const char *changed) {
-    store::PageEdit edit(index);
-    memcpy(graph.RecordAt(edit.Change(page), id), changed, graph.shape.size);
-    edit.Commit();
+    store::ChangeBytes(index, page, graph.layout.NodeSlot(id) * graph.shape.size, changed,
+                       graph.shape.size);
 }
 
 }  // namespace
@@ -131,12 +130,11 @@ void MarkLinked(Relation index, const Graph &graph, NodeLink node) {
     store::PageRef page;
     if (!OpenNode(index, graph, node, &page)) return;
     const NodeRecord record(graph.shape, graph.RecordAt(page.content, node.id));
-    if (!(record.header().flags & kLinked)) {
-        store::PageEdit edit(index);
-        NodeRecord(graph.shape, graph.RecordAt(edit.Change(page), node.id)).header().flags |=
-            kLinked;
-        edit.Commit();
-    }
+    const uint8_t flags = record.header().flags | kLinked;
+    store::ChangeBytes(index, page,
+                       graph.layout.NodeSlot(node.id) * graph.shape.size +
+                           static_cast<int>(offsetof(NodeHeader, flags)),
+                       &flags, sizeof(flags));
     store::Close(page);
 }
 

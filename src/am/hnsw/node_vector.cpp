@@ -65,7 +65,7 @@ void WriteHalfCopy(const float *values, int n, char *copy) {
     // below it, are stored as multiples of a power of two.
     float scale = 1;
     if (largest > kLargestHalf || (largest < 0x1p-6f && largest > 0))
-        scale = std::exp2(static_cast<float>(std::ilogb(largest) - 14));
+        scale = std::exp2(static_cast<float>(std::max(std::ilogb(largest) - 14, -126)));
     auto *halves = reinterpret_cast<uint16_t *>(copy + sizeof(CopyHeader));
     double error = 0;
     for (int i = 0; i < n; i++) {
@@ -224,10 +224,13 @@ DistanceRange RangeOfCopy(const Graph &graph, const QueryVector &query, const ch
     }
     distance = Ordered(distance);
     if (header.error == 0) return {distance, distance};
+    // What overflows is at least this large; infinities would cancel to NaN.
+    constexpr double kLargest = std::numeric_limits<float>::max();
+    const double overflow = graph.opclass.metric == Metric::kL2 ? std::sqrt(kLargest) : kLargest;
     double around;
     switch (graph.opclass.metric) {
         case Metric::kL2:
-            around = header.error + kRounding * distance;
+            around = header.error + kRounding * std::min(distance, overflow);
             break;
         case Metric::kInnerProduct:
             around = query.norm * (header.error + kRounding * Norm(query.scratch, n));
@@ -238,7 +241,7 @@ DistanceRange RangeOfCopy(const Graph &graph, const QueryVector &query, const ch
         }
     }
     if (!std::isfinite(around) || around < 0) around = std::numeric_limits<double>::infinity();
-    return {distance - around, distance + around};
+    return {std::min(distance, overflow) - around, std::max(distance, -overflow) + around};
 }
 
 }  // namespace vecx::hnsw

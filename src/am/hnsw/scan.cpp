@@ -49,6 +49,7 @@ struct ScanState {
     int64 emitted;     // nodes that have gone out
     int64 emit_limit;  // so many before the search goes on
     double last;       // `low` of the row that went out last
+    double reached;    // the largest `high` of those that went out to be compared again
     Found current;     // whose rows are going out
     bool current_recheck;
     RowId *rows;  // of a page of duplicates
@@ -214,6 +215,12 @@ bool RefineHead(const Graph &graph, Relation index, ScanState *state) {
         range = RangeOfCopy(graph, state->query, copy);
         pfree(copy);
     }
+    // Both ranges hold the distance, so a node does not go back behind what has gone out already.
+    // (Where they do not meet, the first was an unlucky guess.)
+    if (found.low <= range.high && range.low <= found.high) {
+        range.low = std::max(range.low, found.low);
+        range.high = std::min(range.high, found.high);
+    }
     found.low = range.low;
     found.high = range.high;
     found.from_copy = true;
@@ -300,7 +307,7 @@ void Start(IndexScanDesc scan, ScanState *state) {
                                       IsInnerProduct(graph.opclass), state->query.table_memory);
     state->search = NewSearchMemory(PoolWidthFor(graph.shape, state->ef_search));
     state->emit_limit = state->ef_search;
-    state->last = -std::numeric_limits<double>::infinity();
+    state->last = state->reached = -std::numeric_limits<double>::infinity();
     Search(graph, index, entry, state);
     MemoryContextSwitchTo(before);
     state->started = true;
@@ -321,8 +328,10 @@ bool TakeHead(const Graph &graph, IndexScanDesc scan, ScanState *state) {
             Enqueue(state, found);
             continue;
         }
+        // Also where one that the executor may hold back for the same reason could come later.
         state->current_recheck =
-            found.high > found.low && state->queued > 0 && state->queue[0].low < found.high;
+            found.high > found.low &&
+            (state->reached > found.low || (state->queued > 0 && state->queue[0].low < found.high));
         if (found.low < state->last) {
             if (!state->finishing && pg::HnswIterativeScan() == pg::IterativeScan::kStrictOrder) {
                 Append(state, &state->late, &state->late_count, &state->late_capacity, found);
@@ -333,6 +342,7 @@ bool TakeHead(const Graph &graph, IndexScanDesc scan, ScanState *state) {
             state->current_recheck = false;
         }
         state->last = found.low;
+        if (state->current_recheck) state->reached = std::max(state->reached, found.high);
         state->current = found;
         state->emitted++;
         state->row_count = state->next_row = 0;
