@@ -7,7 +7,7 @@ test_goals_asked := $(filter $(TEST_GOALS),$(MAKECMDGOALS))
 ifneq ($(test_goals_asked),)
 .PHONY: $(TEST_GOALS)
 
-demo: ## install what is needed, build, load 60,000 images, search; KEEP=1 leaves the server running, IMAGE=n chooses the query
+demo: ## install what is needed, build, load 60,000 images, index and search them; KEEP=1 leaves the server running, IMAGE=n chooses the query
 	$(srcdir)/tools/demo
 
 demo-stop: ## stop the server of the demo
@@ -16,8 +16,9 @@ demo-stop: ## stop the server of the demo
 check: ## install what is needed, run every test
 	$(srcdir)/test/check
 
-check-long: ## the same with 20 minutes of fuzzing for each target
-	FUZZ_SECONDS=1200 COPY_MESSAGES=5000000 $(srcdir)/test/check
+check-long: ## the same with 20 minutes of fuzzing for each target, 1,000 crashes, longer loads
+	FUZZ_SECONDS=1200 COPY_MESSAGES=5000000 VECX_CRASH_CYCLES=1000 VECX_STANDBY_SECONDS=300 VECX_CONCURRENT_SECONDS=120 \
+		VECX_FLIPS=5000 VECX_MEMORY_ROWS=100000 $(srcdir)/test/check
 
 unit layers: ## one suite of `make check`
 	$(srcdir)/test/check $@

@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "core/half.h"
+#include "core/node_codec.h"
 
 namespace vecx {
 namespace {
@@ -106,6 +107,7 @@ void FitScale(float value, float *scale, std::initializer_list<uint16_t *> array
 }  // namespace
 
 size_t QueryBytes(const RecordShape &shape) {
+    if (!shape.HasEdgeCodes()) return NodeQueryBytes(shape);
     return AlignUp(static_cast<size_t>(shape.CodeRows()) * kCacheLine) +
            AlignUp(shape.padded * sizeof(int16_t));
 }
@@ -158,6 +160,7 @@ void SetEdge(const NodeRecord &record, int slot, const EdgeTarget &neighbor, con
 }
 
 float EdgeLength(const NodeRecord &record, int slot) noexcept {
+    if (!record.shape().HasEdgeCodes()) return NodeEdgeLength(record, slot);
     return HalfToFloat({record.Lengths()[slot]}) * record.header().addend_scale;
 }
 

@@ -21,12 +21,25 @@
 
 namespace vecx {
 
+// A sparse vector to be looked up by index: open addressing, of so many slots that nearly every
+// index is in its first.
+struct SparseTable {
+    const int32_t *indices;  // -1: unused
+    const float *values;     // of unused slots 0
+    uint32_t multiplier;     // of the hash: none where every index has a slot of its own
+    int shift;
+    float absolute;  // sum of the values' sizes
+};
+
 // A query as searches use it. Points into memory of the caller.
 struct GraphQuery {
     const float *rotated;  // shape.padded coordinates
     Sq8Query sq8;
     CodeTable table;
     bool inner_product;  // keys order by it; else by distance
+    // With node codes instead of all of the above, see node_codec.h.
+    Sq8View vector = {};
+    SparseTable sparse = {};
 };
 
 // Bytes that PrepareQuery needs, aligned to 64.

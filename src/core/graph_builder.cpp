@@ -35,7 +35,14 @@ uint64_t HashBytes(const void *bytes, size_t n) {
 }  // namespace
 
 int PoolWidthFor(const RecordShape &shape, int ef) {
+    if (!shape.HasEdgeCodes()) return ef;
     return shape.code_bits == 2 ? ef * 8 / 5 + 4 : ef * 3 / 2 + 13;
+}
+
+int SearchWidthFor(const RecordShape &shape, int ef) {
+    if (shape.codec == Codec::kSparse) return ef * 3 / 2;
+    const bool by_product = !shape.HasEdgeCodes() && shape.metric == Metric::kInnerProduct;
+    return by_product ? ef * 3 : PoolWidthFor(shape, ef);
 }
 
 int DrawLevel(Random *random) {
@@ -47,10 +54,32 @@ int DrawLevel(Random *random) {
 struct GraphBuilder::MemoryStore {
     const GraphBuilder *builder;
     const GraphQuery *query;
+    VisitedSet *seen;  // with node codes
 
     bool Expand(NodeLink link, float bound, Expansion *expansion) {
+        if (!builder->HasEdgeCodes()) return ExpandByNodes(link, bound, expansion);
         ExpandRecord(builder->Record(link.id), builder->OwnVector(link.id), *query, bound,
                      expansion);
+        return true;
+    }
+    bool ExpandByNodes(NodeLink link, float bound, Expansion *expansion) {
+        const NodeRecord record = builder->Record(link.id);
+        ExpandNode(record, builder->OwnVector(link.id), *query, expansion);
+        if (!seen->IsCrowded()) seen->Add(link.id);
+        NodeId found[kMaxEdges];
+        int count = 0;
+        for (int slot = 0; slot < record.shape().edges; slot++) {
+            const NodeId id = record.Ids()[slot];
+            if (id == kNoNode || seen->Contains(id)) continue;
+            if (!seen->IsCrowded()) seen->Add(id);
+            builder->PrefetchOwn(id);
+            found[count++] = id;
+        }
+        for (int i = 0; i < count; i++) {
+            const float key =
+                NodeDistanceFrom(record.shape(), *query, builder->OwnVector(found[i]));
+            if (key < bound) expansion->neighbors[expansion->count++] = {key, found[i], 0, false};
+        }
         return true;
     }
     void Prefetch(NodeLink link) {
@@ -63,11 +92,11 @@ GraphBuilder::GraphBuilder(const BuilderOptions &options, const Rotation &rotati
     : options_(options), rotation_(rotation), random_(options.seed) {
     const RecordShape &shape = options_.shape;
     pool_width_ = PoolWidthFor(shape, options_.ef_construction);
-    record_bytes_ = shape.size + (shape.own_inside ? 0 : shape.padded);
+    record_bytes_ = shape.size + (shape.own_inside ? 0 : shape.own_bytes);
     stride_ = (record_bytes_ + options_.payload + 63) / 64 * 64;
     chunk_shift_ = std::bit_width(std::max<size_t>(kChunkBytes / stride_, 1)) - 1;
 
-    const size_t vector_floats = (shape.dimensions + 15) / 16 * 16;
+    const size_t vector_floats = HasEdgeCodes() ? (shape.dimensions + 15) / 16 * 16 : 0;
     const size_t query_bytes = QueryBytes(shape);
     const size_t edge_bytes = shape.edges * (sizeof(NodeId) + sizeof(float));
     const size_t row_bytes =
@@ -99,11 +128,14 @@ GraphBuilder::GraphBuilder(const BuilderOptions &options, const Rotation &rotati
         scratch_[i].found = Allocate<LinkCandidate>(visited);
         scratch_[i].expansion = Allocate<Expansion>(1);
         scratch_[i].node = Allocate<float>(shape.padded);
+        if (!HasEdgeCodes()) scratch_[i].seen = Allocate<NodeId>(SeenSlotsFor(shape, pool_width_));
     }
 }
 
 uint8_t *GraphBuilder::OwnCodes(NodeId id) const {
     const NodeRecord record = Record(id);
+    if (options_.shape.codec == Codec::kSparse && record.header().more != 0)
+        return reinterpret_cast<uint8_t *>(record.header().more);
     return options_.shape.own_inside ? record.Own()
                                      : reinterpret_cast<uint8_t *>(Base(id) + options_.shape.size);
 }
@@ -136,14 +168,15 @@ void GraphBuilder::GrowTable() {
     memset(table_, 0xff, slots * sizeof(NodeId));
     table_mask_ = slots - 1;
     for (size_t i = 0; i < old_slots; i++)
-        if (old[i] != kNoNode) *FindPayload(Base(old[i]) + record_bytes_) = old[i];
+        if (old[i] != kNoNode) *FindPayload(PayloadOf(old[i])) = old[i];
 }
 
 // The table's slot of the node with this payload, or the empty slot where it belongs.
 NodeId *GraphBuilder::FindPayload(const void *payload) {
-    size_t at = HashBytes(payload, options_.payload) & table_mask_;
-    while (table_[at] != kNoNode &&
-           memcmp(Base(table_[at]) + record_bytes_, payload, options_.payload) != 0)
+    const size_t bytes = PayloadBytes(payload);
+    size_t at = HashBytes(payload, bytes) & table_mask_;
+    while (table_[at] != kNoNode && (PayloadBytes(PayloadOf(table_[at])) != bytes ||
+                                     memcmp(PayloadOf(table_[at]), payload, bytes) != 0))
         at = (at + 1) & table_mask_;
     return &table_[at];
 }
@@ -163,6 +196,16 @@ void GraphBuilder::AddDuplicate(NodeId owner, RowId row) {
     duplicate_count_++;
 }
 
+void GraphBuilder::KeepPayload(NodeId id, const void *payload) {
+    const size_t bytes = PayloadBytes(payload);
+    const size_t room = HasEdgeCodes() ? bytes : options_.shape.own_bytes;
+    memcpy(PayloadOf(id), payload, std::min(bytes, room));
+    if (bytes <= room) return;
+    char *whole = Allocate<char>(bytes);
+    memcpy(whole, payload, bytes);
+    Record(id).header().more = reinterpret_cast<uintptr_t>(whole);
+}
+
 bool GraphBuilder::Add(const float *vector, bool shortened, RowId row, const void *payload) {
     rows_++;
     if (table_count_ * 2 >= table_mask_) GrowTable();
@@ -173,7 +216,7 @@ bool GraphBuilder::Add(const float *vector, bool shortened, RowId row, const voi
     }
     const int level = DrawLevel(&random_);
     BatchRow &of = batch_[batch_count_++];
-    memcpy(of.vector, vector, options_.shape.dimensions * sizeof(float));
+    if (HasEdgeCodes()) memcpy(of.vector, vector, options_.shape.dimensions * sizeof(float));
     of.shortened = shortened;
     of.level = level;
     of.first_item = item_count_;
@@ -185,7 +228,7 @@ bool GraphBuilder::Add(const float *vector, bool shortened, RowId row, const voi
         item.count = 0;
         const NodeRecord record = Record(id);
         record.Initialize(static_cast<uint8_t>(i));
-        memcpy(Base(id) + record_bytes_, payload, options_.payload);
+        KeepPayload(id, payload);
         if (i == 0) {
             record.header().row = row;
             *known = id;
@@ -200,8 +243,16 @@ bool GraphBuilder::Add(const float *vector, bool shortened, RowId row, const voi
     return working_;
 }
 
-void GraphBuilder::SearchRow(BatchRow *row, Scratch *scratch) noexcept {
+// Makes the own vector of a row's records, and the query that finds its neighbours.
+void GraphBuilder::PrepareRow(BatchRow *row) noexcept {
     const RecordShape &shape = options_.shape;
+    if (!HasEdgeCodes()) {
+        const NodeId base = items_[row->first_item].id;
+        const float norm = OwnNorm(shape, OwnCodes(base));
+        for (int level = 0; level <= row->level; level++) Record(base + level).header().norm = norm;
+        row->query = PrepareNodeQuery(shape, OwnVector(base), false, row->query_memory);
+        return;
+    }
     rotation_.Apply(row->vector, nullptr, row->rotated);
     const NodeId base = items_[row->first_item].id;
     Sq8Parameters parameters = EncodeSq8(row->rotated, shape.padded, OwnCodes(base));
@@ -213,9 +264,15 @@ void GraphBuilder::SearchRow(BatchRow *row, Scratch *scratch) noexcept {
     ActiveKernels().codes.decode_u8(OwnCodes(base), parameters.scale, parameters.offset, row->node,
                                     shape.padded);
     row->query = PrepareQuery(shape, row->rotated, false, row->query_memory);
+}
+
+void GraphBuilder::SearchRow(BatchRow *row, Scratch *scratch) noexcept {
+    const RecordShape &shape = options_.shape;
+    PrepareRow(row);
     if (!entry_) return;
 
-    MemoryStore store = {this, &row->query};
+    VisitedSet seen(scratch->visited, 1, 0);
+    MemoryStore store = {this, &row->query, &seen};
     Candidate starts[kDescentEntries] = {{0, entry_.id, entry_.generation, false}};
     int start_count = 1;
     for (int level = entry_level_; level >= 0; level--) {
@@ -223,6 +280,7 @@ void GraphBuilder::SearchRow(BatchRow *row, Scratch *scratch) noexcept {
         const int width = linked ? pool_width_ : kDescentWidth;
         Pool pool(scratch->pool, width);
         VisitedSet visited(scratch->visited, VisitedSlotsFor(width));
+        if (!HasEdgeCodes()) seen = VisitedSet(scratch->seen, SeenSlotsFor(shape, width));
         for (int i = 0; i < start_count; i++) pool.Push(starts[i].key, starts[i].Link());
         LinkCandidate *found = scratch->found;
         int count = 0;
@@ -249,38 +307,57 @@ void GraphBuilder::SearchRow(BatchRow *row, Scratch *scratch) noexcept {
     }
 }
 
+// Offers an item to one of its neighbours.
+EdgeResult GraphBuilder::Offer(const Item &item, NodeId target, float distance, OfferKind kind,
+                               float *node) noexcept {
+    const RecordShape &shape = options_.shape;
+    const NodeRecord record = Record(target);
+    if (HasEdgeCodes()) {
+        const BatchRow &row = batch_[item.row];
+        const EdgeTarget newcomer = {{item.id, 0}, row.node, Record(item.id).header().norm};
+        const Sq8View own = OwnVector(target);
+        ActiveKernels().codes.decode_u8(own.codes, own.scale, own.offset, node, shape.padded);
+        return OfferEdge(record, node, newcomer, row.query, distance, kind);
+    }
+    const NodeLink newcomer = {item.id, 0};
+    const GraphQuery &query = batch_[item.row].query;
+    const auto distance_to = [&](int slot) {
+        return NodeDistanceFrom(shape, query, OwnVector(record.Ids()[slot]));
+    };
+    float distances[kMaxEdges];
+    if (!MeasureForOffer(record, newcomer, distance, kind, distance_to, distances))
+        return EdgeResult::kRefused;
+    return OfferNodeEdge(record, newcomer, distance, distances, kind);
+}
+
 // Offers the items [from, to) to those of their neighbours that belong to one part of the nodes.
 // Each node thus hears of them on one thread and in one order.
 void GraphBuilder::LinkItems(int from, int to, int part, float *node) noexcept {
-    const RecordShape &shape = options_.shape;
     for (int i = from; i < to; i++) {
         const Item &item = items_[i];
-        const BatchRow &row = batch_[item.row];
-        const EdgeTarget newcomer = {{item.id, 0}, row.node, Record(item.id).header().norm};
-        for (int j = 0; j < item.count; j++) {
-            const NodeId target = item.targets[j];
-            if ((target * 0x9e3779b1u >> 8) % options_.threads != static_cast<uint32_t>(part))
-                continue;
-            const Sq8View own = OwnVector(target);
-            ActiveKernels().codes.decode_u8(own.codes, own.scale, own.offset, node, shape.padded);
-            OfferEdge(Record(target), node, newcomer, row.query, item.distances[j],
-                      OfferKind::kOrdinary);
-        }
+        for (int j = 0; j < item.count; j++)
+            if ((item.targets[j] * 0x9e3779b1u >> 8) % options_.threads ==
+                static_cast<uint32_t>(part))
+                Offer(item, item.targets[j], item.distances[j], OfferKind::kOrdinary, node);
     }
 }
 
 // Anchors a new node at the nearest neighbour that has room for it. On one thread: which that is
 // depends on those before.
 void GraphBuilder::Anchor(const Item &item, float *node) noexcept {
-    const RecordShape &shape = options_.shape;
-    const BatchRow &row = batch_[item.row];
-    const EdgeTarget newcomer = {{item.id, 0}, row.node, Record(item.id).header().norm};
-    for (int i = 0; i < item.count; i++) {
-        const Sq8View own = OwnVector(item.targets[i]);
-        ActiveKernels().codes.decode_u8(own.codes, own.scale, own.offset, node, shape.padded);
-        if (OfferEdge(Record(item.targets[i]), node, newcomer, row.query, item.distances[i],
-                      OfferKind::kAnchor) != EdgeResult::kRefused)
+    for (int i = 0; i < item.count; i++)
+        if (Offer(item, item.targets[i], item.distances[i], OfferKind::kAnchor, node) !=
+            EdgeResult::kRefused)
             return;
+    // All that the search found hold as many as they may: where many rows are equal but for
+    // rounding, it finds the same ones each time. Then at one of those that they hold.
+    NodeId at = item.count > 0 ? item.targets[0] : kNoNode;
+    for (int step = 0; step < kAnchorSteps && at != kNoNode; step++) {
+        const NodeLink held = AnchoredLink(Record(at), item.id + static_cast<NodeId>(step));
+        if (!held || held.id == item.id) return;
+        at = held.id;
+        const float distance = LinkDistance(options_.shape, OwnVector(item.id), OwnVector(at));
+        if (Offer(item, at, distance, OfferKind::kAnchor, node) != EdgeResult::kRefused) return;
     }
 }
 

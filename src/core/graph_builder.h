@@ -33,9 +33,19 @@ constexpr int kDescentEntries = 4;  // so many of the best found there enter the
 // measurement, see docs/benchmarks.md.
 int PoolWidthFor(const RecordShape &shape, int ef);
 
+// The same for a scan. With node codes, a graph that links by distance needs a wider pool to find
+// what has the largest inner product; and sparse vectors, many of which are equally far from a
+// query, a little wider one. By measurement, too.
+int SearchWidthFor(const RecordShape &shape, int ef);
+
 // Slots of a VisitedSet for searches of such a width, which expand little more than the width.
 constexpr size_t VisitedSlotsFor(int width) {
     return std::bit_ceil(static_cast<size_t>(width) * 8 + 64);
+}
+
+// Slots of the set of nodes whose distance such a search in a graph of node codes has computed.
+constexpr size_t SeenSlotsFor(const RecordShape &shape, int width) {
+    return std::bit_ceil(static_cast<size_t>(width) * shape.edges * 2 + 256);
 }
 
 // The level on which a new node enters, drawn so that each level has kLevelRatio times the nodes of
@@ -47,7 +57,7 @@ struct BuilderOptions {
     int ef_construction;
     int threads;
     uint64_t seed;
-    int payload;  // bytes that go with each node: its full-precision copy
+    int payload;  // bytes that go with each node: its full-precision copy; 0 with node codes
     // Zeroed memory, aligned to 64; does not return without it.
     void *(*allocate)(void *state, size_t bytes);
     // The same for records, which take the most by far.
@@ -60,8 +70,9 @@ class GraphBuilder {
     GraphBuilder(const BuilderOptions &options, const Rotation &rotation);
 
     // Takes a row: its vector (shape.dimensions floats as they are to be rotated) and its payload;
-    // `shortened`: see NodeHeader::error. Rows of equal payload become duplicates of one node. True
-    // if the batch is full now: then Step() until it says false.
+    // `shortened`: see NodeHeader::error. With node codes the payload is the own vector, and there
+    // is no other. Rows of equal payload become duplicates of one node. True if the batch is full
+    // now: then Step() until it says false.
     bool Add(const float *vector, bool shortened, RowId row, const void *payload);
 
     // Works on the batch for some milliseconds; false once there is nothing to do.
@@ -117,6 +128,7 @@ class GraphBuilder {
         LinkCandidate *found;
         Expansion *expansion;
         float *node;
+        NodeId *seen;  // with node codes
     };
     struct MemoryStore;
 
@@ -128,13 +140,31 @@ class GraphBuilder {
         return static_cast<T *>(options_.allocate(options_.allocate_state, count * sizeof(T)));
     }
     NodeId NewNode();
+    char *PayloadOf(NodeId id) const {
+        return HasEdgeCodes() ? Base(id) + record_bytes_ : reinterpret_cast<char *>(OwnCodes(id));
+    }
+    size_t PayloadBytes(const void *payload) const {
+        return HasEdgeCodes() ? options_.payload : OwnBytesOf(options_.shape, payload);
+    }
+    void KeepPayload(NodeId id, const void *payload);
+    bool HasEdgeCodes() const { return options_.shape.HasEdgeCodes(); }
     NodeId *FindPayload(const void *payload);
     void GrowTable();
     void AddDuplicate(NodeId owner, RowId row);
     uint8_t *OwnCodes(NodeId id) const;
+    void PrefetchOwn(NodeId id) const {
+        constexpr int kMost = 512;  // the rest comes by itself
+        const RecordShape &shape = options_.shape;
+        const char *record = Base(id);
+        const int bytes = shape.own_inside ? shape.own + shape.own_bytes : kMost;
+        for (int at = 0; at < bytes && at < kMost; at += 64) __builtin_prefetch(record + at);
+    }
     Sq8View OwnVector(NodeId id) const;
 
     void SearchRow(BatchRow *row, Scratch *scratch) noexcept;
+    void PrepareRow(BatchRow *row) noexcept;
+    EdgeResult Offer(const Item &item, NodeId target, float distance, OfferKind kind,
+                     float *node) noexcept;
     void LinkItems(int from, int to, int part, float *node) noexcept;
     void Anchor(const Item &item, float *node) noexcept;
     void EndBatch();

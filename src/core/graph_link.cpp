@@ -3,20 +3,28 @@
 #include "core/graph_link.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "core/graph_search.h"
 
 namespace vecx {
 
 int SelectNeighbors(const RecordShape &shape, LinkCandidate *candidates, int count) noexcept {
+    // Sparse vectors are looked up rather than merged.
+    const bool sparse = shape.codec == Codec::kSparse;
+    alignas(64) char memory[kMostNodeQueryBytes];
+    GraphQuery from = {};
     int kept = 0;
     for (int i = 0; i < count && kept < shape.edges; i++) {
         const LinkCandidate candidate = candidates[i];
+        if (sparse) from = PrepareNodeQuery(shape, candidate.vector, false, memory);
         bool superfluous = false;
         for (int j = 0; j < kept && !superfluous; j++)
             superfluous =
-                kPruneFactor * Sq8Distance(candidate.vector, candidates[j].vector, shape.padded) <
-                candidate.distance;
+                IsPassedBy(shape,
+                           sparse ? NodeDistanceFrom(shape, from, candidates[j].vector)
+                                  : LinkDistance(shape, candidate.vector, candidates[j].vector),
+                           candidate.distance);
         candidates[i].kept = !superfluous;
         // Kept ones to the front; those passed over stay in order behind them.
         if (!superfluous) std::rotate(candidates + kept++, candidates + i, candidates + i + 1);
@@ -29,12 +37,24 @@ void WriteEdges(const NodeRecord &record, const float *node, const LinkCandidate
     const RecordShape &shape = record.shape();
     for (int slot = 0; slot < count; slot++) {
         const Sq8View &vector = chosen[slot].vector;
+        if (!shape.HasEdgeCodes()) {
+            SetNodeEdge(record, slot, chosen[slot].link, chosen[slot].distance);
+            record.SetKept(slot, chosen[slot].kept);
+            continue;
+        }
         ActiveKernels().codes.decode_u8(vector.codes, vector.scale, vector.offset, scratch,
                                         shape.padded);
         SetEdge(record, slot, {chosen[slot].link, scratch, vector.norm}, node,
                 chosen[slot].distance);
         record.SetKept(slot, chosen[slot].kept);
     }
+}
+
+int FindLink(const NodeRecord &record, NodeLink link) noexcept {
+    const NodeId *ids = record.Ids();
+    for (int slot = 0; slot < record.shape().edges; slot++)
+        if (ids[slot] == link.id && record.Generations()[slot] == link.generation) return slot;
+    return -1;
 }
 
 namespace {
@@ -59,17 +79,10 @@ void ReadNeighborhood(const NodeRecord &record, const GraphQuery &query, float d
     }
 }
 
-int FindLink(const NodeRecord &record, NodeLink link) noexcept {
-    const NodeId *ids = record.Ids();
-    for (int slot = 0; slot < record.shape().edges; slot++)
-        if (ids[slot] == link.id && record.Generations()[slot] == link.generation) return slot;
-    return -1;
-}
-
 int CountAnchored(const NodeRecord &record) noexcept {
     int count = 0;
-    for (int batch = 0; batch < record.shape().Batches(); batch++)
-        count += std::popcount(record.Anchored()[batch]);
+    for (int word = 0; word < record.shape().MaskWords(); word++)
+        count += std::popcount(record.Anchored()[word]);
     return count;
 }
 
@@ -78,11 +91,11 @@ int CountAnchored(const NodeRecord &record) noexcept {
 bool JudgeNewcomer(const RecordShape &shape, float distance, Neighborhood *edges) noexcept {
     for (int slot = 0; slot < shape.edges; slot++)
         if (edges->kept[slot] && edges->lengths[slot] < distance &&
-            kPruneFactor * edges->estimates[slot] < distance)
+            IsPassedBy(shape, edges->estimates[slot], distance))
             return false;
     for (int slot = 0; slot < shape.edges; slot++)
         if (edges->lengths[slot] > distance &&
-            kPruneFactor * edges->estimates[slot] < edges->lengths[slot])
+            IsPassedBy(shape, edges->estimates[slot], edges->lengths[slot]))
             edges->kept[slot] = false;
     return true;
 }
@@ -103,29 +116,67 @@ int ChooseSlot(const NodeRecord &record, const Neighborhood &edges, float distan
     return kept && farthest >= 0 && distance < edges.lengths[farthest] ? farthest : -1;
 }
 
+// Where the offer leads before any distance is looked at; no value: they decide.
+std::optional<EdgeResult> AnswerAtOnce(const NodeRecord &record, NodeLink newcomer,
+                                       OfferKind kind) noexcept {
+    const bool anchor = kind == OfferKind::kAnchor;
+    if (anchor && CountAnchored(record) * 2 >= record.shape().edges) return EdgeResult::kRefused;
+    const int present = FindLink(record, newcomer);
+    if (present < 0) return std::nullopt;
+    if (!anchor || record.IsAnchored(present)) return EdgeResult::kPresent;
+    record.SetAnchored(present, true);
+    return EdgeResult::kAdded;
+}
+
+// The slot that the newcomer is to be written to, or -1; then nothing has changed.
+int MakePlace(const NodeRecord &record, float distance, OfferKind kind,
+              Neighborhood *edges) noexcept {
+    const RecordShape &shape = record.shape();
+    const bool kept = JudgeNewcomer(shape, distance, edges);
+    const int slot = ChooseSlot(record, *edges, distance, kept, kind);
+    if (slot < 0) return -1;
+    edges->kept[slot] = kept;
+    for (int other = 0; other < shape.edges; other++) record.SetKept(other, edges->kept[other]);
+    return slot;
+}
+
 }  // namespace
 
 EdgeResult OfferEdge(const NodeRecord &record, const float *node, const EdgeTarget &newcomer,
                      const GraphQuery &query, float distance, OfferKind kind) noexcept {
-    const RecordShape &shape = record.shape();
-    const bool anchor = kind == OfferKind::kAnchor;
-    if (anchor && CountAnchored(record) * 2 >= shape.edges) return EdgeResult::kRefused;
-    const int present = FindLink(record, newcomer.link);
-    if (present >= 0) {
-        if (!anchor || record.IsAnchored(present)) return EdgeResult::kPresent;
-        record.SetAnchored(present, true);
-        return EdgeResult::kAdded;
-    }
+    if (const auto answer = AnswerAtOnce(record, newcomer.link, kind)) return *answer;
     Neighborhood edges;
     ReadNeighborhood(record, query, distance, &edges);
-    const bool kept = JudgeNewcomer(shape, distance, &edges);
-    const int slot = ChooseSlot(record, edges, distance, kept, kind);
+    const int slot = MakePlace(record, distance, kind, &edges);
     if (slot < 0) return EdgeResult::kRefused;
-    edges.kept[slot] = kept;
-    for (int other = 0; other < shape.edges; other++) record.SetKept(other, edges.kept[other]);
     SetEdge(record, slot, newcomer, node, distance);
-    record.SetAnchored(slot, anchor);
+    record.SetAnchored(slot, kind == OfferKind::kAnchor);
     return EdgeResult::kAdded;
+}
+
+EdgeResult OfferNodeEdge(const NodeRecord &record, NodeLink newcomer, float distance,
+                         const float *distances, OfferKind kind) noexcept {
+    if (const auto answer = AnswerAtOnce(record, newcomer, kind)) return *answer;
+    Neighborhood edges;
+    for (int slot = 0; slot < record.shape().edges; slot++) {
+        edges.lengths[slot] = EdgeLength(record, slot);
+        edges.estimates[slot] = distances[slot];
+        edges.kept[slot] = record.IsKept(slot);
+    }
+    const int slot = MakePlace(record, distance, kind, &edges);
+    if (slot < 0) return EdgeResult::kRefused;
+    SetNodeEdge(record, slot, newcomer, distance);
+    record.SetAnchored(slot, kind == OfferKind::kAnchor);
+    return EdgeResult::kAdded;
+}
+
+NodeLink AnchoredLink(const NodeRecord &record, uint32_t choice) noexcept {
+    uint32_t count = 0;
+    for (int slot = 0; slot < record.shape().edges; slot++) count += record.IsAnchored(slot);
+    if (count == 0) return kNoLink;
+    choice %= count;
+    for (int slot = 0;; slot++)
+        if (record.IsAnchored(slot) && choice-- == 0) return record.Link(slot);
 }
 
 }  // namespace vecx

@@ -9,12 +9,22 @@
 
 #pragma once
 
+#include <limits>
+
 #include "core/edge_code.h"
+#include "core/node_codec.h"
 
 namespace vecx {
 
-// A factor on squared distances: above 1, more edges are kept.
+// A factor on squared distances, and with node codes on whatever they are: above 1, more edges are
+// kept.
 constexpr float kPruneFactor = 1.2f;
+
+// Whether a neighbour at `distance` from here is so near to another that the edge to it is
+// superfluous.
+inline bool IsPassedBy(const RecordShape &shape, float between, float distance) {
+    return (LinksByProduct(shape) ? between : kPruneFactor * between) < distance;
+}
 
 struct LinkCandidate {
     NodeLink link;
@@ -28,7 +38,7 @@ struct LinkCandidate {
 int SelectNeighbors(const RecordShape &shape, LinkCandidate *candidates, int count) noexcept;
 
 // Writes the chosen candidates as the edges of an empty record whose own vector, dequantized, is
-// `node`. `scratch` holds shape.padded floats.
+// `node`. `scratch` holds shape.padded floats. With node codes neither is looked at.
 void WriteEdges(const NodeRecord &record, const float *node, const LinkCandidate *chosen, int count,
                 float *scratch) noexcept;
 
@@ -39,10 +49,50 @@ enum class EdgeResult { kRefused, kPresent, kAdded };
 // any case and never gives it up. A node anchors at most half as many as it has edges.
 enum class OfferKind { kOrdinary, kAnchor };
 
-// Offers `newcomer` to the node of `record`, whose dequantized vector is `node`. `query` was
-// prepared from the newcomer's rotated vector, for distances; `distance` lies between the two. Only
-// kAdded has changed the record; an edge that was there and is an anchor now counts as added.
+// How far down to look for a node that can still hold an anchor.
+constexpr int kAnchorSteps = 64;
+
+// One of the nodes that are anchored at this one; `choice` says which, modulo their number.
+NodeLink AnchoredLink(const NodeRecord &record, uint32_t choice) noexcept;
+
+// With edge codes: offers `newcomer` to the node of `record`, whose dequantized vector is `node`.
+// `query` was prepared from the newcomer's rotated vector, for distances; `distance` lies between
+// the two. Only kAdded has changed the record; an edge that was there and is an anchor now counts
+// as added.
 EdgeResult OfferEdge(const NodeRecord &record, const float *node, const EdgeTarget &newcomer,
                      const GraphQuery &query, float distance, OfferKind kind) noexcept;
+
+// The slot of an edge, or -1.
+int FindLink(const NodeRecord &record, NodeLink link) noexcept;
+
+// With node codes: fills `distances`, from a newcomer at `distance` from the node to the node's
+// neighbours, by slot, by asking distance_to(slot) for those that OfferNodeEdge will look at. False
+// if it will refuse whatever they are.
+template <class DistanceTo>
+bool MeasureForOffer(const NodeRecord &record, NodeLink newcomer, float distance, OfferKind kind,
+                     DistanceTo distance_to, float *distances) {
+    const RecordShape &shape = record.shape();
+    if (FindLink(record, newcomer) >= 0) return true;
+    bool has_room = kind == OfferKind::kAnchor;
+    for (int slot = 0; slot < shape.edges; slot++) {
+        distances[slot] = std::numeric_limits<float>::infinity();
+        has_room = has_room || !record.IsKept(slot) || distance < EdgeLength(record, slot);
+    }
+    if (!has_room) return false;
+    for (int slot = 0; slot < shape.edges; slot++) {
+        if (!record.IsKept(slot) || !(EdgeLength(record, slot) < distance)) continue;
+        distances[slot] = distance_to(slot);
+        if (IsPassedBy(shape, distances[slot], distance))
+            return true;  // superfluous: that is enough
+    }
+    for (int slot = 0; slot < shape.edges; slot++)
+        if (record.IsKept(slot) && EdgeLength(record, slot) > distance)
+            distances[slot] = distance_to(slot);
+    return true;
+}
+
+// The same as OfferEdge with node codes.
+EdgeResult OfferNodeEdge(const NodeRecord &record, NodeLink newcomer, float distance,
+                         const float *distances, OfferKind kind) noexcept;
 
 }  // namespace vecx

@@ -17,6 +17,7 @@
 #include <type_traits>
 
 #include "core/edge_code.h"
+#include "core/node_codec.h"
 
 namespace vecx {
 
@@ -56,8 +57,11 @@ class Pool {
         if (!(key < bound_)) return;
         if (key < counted_at_) nearer_ = 0;
         const Candidate candidate = {key, link.id, link.generation, false};
+        const bool narrow = width_ <= kFirst / 2;
+        if (narrow && first_end_ - first_begin_ >= width_) return Replace(candidate);
         if (first_end_ == kFirst) MakeRoom();
-        if (first_end_ > first_begin_ ? key < first_[first_end_ - 1].key : far_count_ == 0) {
+        if (narrow ||
+            (first_end_ > first_begin_ ? key < first_[first_end_ - 1].key : far_count_ == 0)) {
             int place = first_end_++;
             for (; place > first_begin_ && first_[place - 1].key > key; place--)
                 first_[place] = first_[place - 1];
@@ -88,7 +92,10 @@ class Pool {
     static constexpr int kFirst = 32;
     static constexpr int FarCapacity(int width) { return width + width / 2 + kFirst; }
 
-    static bool Nearer(const Candidate &a, const Candidate &b) { return a.key < b.key; }
+    // An object, not a function: the algorithms below then compare in line.
+    struct Nearer {
+        bool operator()(const Candidate &a, const Candidate &b) const { return a.key < b.key; }
+    };
 
     // The sorted part is full: to its front if there is room, else its last half becomes far.
     void MakeRoom() {
@@ -102,6 +109,17 @@ class Pool {
         for (int i = kFirst / 2; i < kFirst; i++) AddFar(first_[i]);
     }
 
+    // Of a narrow pool no more than its width is kept: the farthest gives way.
+    void Replace(const Candidate &candidate) {
+        int place = first_end_ - 1;
+        if (candidate.key < first_[place].key) {
+            for (; place > first_begin_ && first_[place - 1].key > candidate.key; place--)
+                first_[place] = first_[place - 1];
+            first_[place] = candidate;
+        }
+        bound_ = first_[first_end_ - 1].key;
+    }
+
     void AddFar(const Candidate &candidate) {
         if (far_count_ == FarCapacity(width_)) Sift();
         far_[far_count_++] = candidate;
@@ -111,7 +129,7 @@ class Pool {
     void Sift() {
         const int keep = std::max(width_ - nearer_, kFirst / 2);
         if (far_count_ <= keep) return;
-        std::nth_element(far_, far_ + keep - 1, far_ + far_count_, Nearer);
+        std::nth_element(far_, far_ + keep - 1, far_ + far_count_, Nearer());
         far_count_ = keep;
         bound_ = far_[keep - 1].key;
     }
@@ -120,8 +138,8 @@ class Pool {
     bool Refill() {
         if (far_count_ == 0) return false;
         const int count = std::min(far_count_, kFirst / 2);
-        if (count < far_count_) std::nth_element(far_, far_ + count, far_ + far_count_, Nearer);
-        std::sort(far_, far_ + count, Nearer);
+        if (count < far_count_) std::nth_element(far_, far_ + count, far_ + far_count_, Nearer());
+        std::sort(far_, far_ + count, Nearer());
         std::copy_n(far_, count, first_);
         first_begin_ = 0;
         first_end_ = count;
@@ -208,27 +226,40 @@ struct Expansion {
     float error;  // length of what quantization lost of the node's vector
     bool live;
     RowId row;
-    NodeLink next;  // duplicates, or the node one level below
-    int count;      // of neighbours with estimates below the bound
+    NodeLink next;     // duplicates, or the node one level below
+    double low, high;  // bounds of the operator's distance, from stores that know them
+    int count;         // of neighbours with estimates below the bound
     Candidate neighbors[kMaxEdges];
 };
 
-// Fills all of `expansion` but the link. `own` is the node's vector.
+// What a header says of its node.
+inline void ReadHeader(const NodeHeader &header, Expansion *expansion) noexcept {
+    expansion->error = header.error;
+    expansion->live = header.IsLive();
+    expansion->row = header.row;
+    expansion->next = header.Next();
+    expansion->count = 0;
+}
+
+// With node codes: all but the link and the neighbours, whose vectors the store has to look up.
+inline void ExpandNode(const NodeRecord &record, const Sq8View &own, const GraphQuery &query,
+                       Expansion *expansion) noexcept {
+    ReadHeader(record.header(), expansion);
+    expansion->key = NodeDistanceFrom(record.shape(), query, own);
+    expansion->distance = expansion->key;
+}
+
+// With edge codes: fills all of `expansion` but the link. `own` is the node's vector.
 inline void ExpandRecord(const NodeRecord &record, const Sq8View &own, const GraphQuery &query,
                          float bound, Expansion *expansion) noexcept {
-    const NodeHeader &header = record.header();
     const RecordShape &shape = record.shape();
+    ReadHeader(record.header(), expansion);
     // Damaged numbers must not come out as NaN, which no order survives.
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     const float distance = QueryDistance(shape, query, own);
     const float key = KeyOf(query, distance, own.norm);
     expansion->distance = std::isnan(distance) ? kInfinity : distance;
     expansion->key = std::isnan(key) ? kInfinity : key;
-    expansion->error = header.error;
-    expansion->live = header.IsLive();
-    expansion->row = header.row;
-    expansion->next = header.Next();
-    expansion->count = 0;
     for (int batch = 0; batch < shape.Batches(); batch++) {
         float estimates[kEdgeBatch];
         uint32_t near = EstimateBatch(record, batch, query, expansion->distance, bound, estimates);

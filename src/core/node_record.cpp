@@ -15,6 +15,7 @@ constexpr int kBatch = static_cast<int>(kEdgeBatch);
 constexpr int kMaxCodeDimensions = static_cast<int>(kMaxCodeRows) / 2 * 16;
 constexpr int kTwoBitDimensions = 192;  // above, one bit a dimension says enough and 2 cost more
 constexpr int kMinCodeDimensions = 128;
+constexpr int kMinCodedPart = 8;  // below an eighth of the dimensions another page is worth more
 
 int Align(int size, int to) { return (size + to - 1) / to * to; }
 
@@ -37,20 +38,28 @@ int DimensionsThatFit(const RecordShape &shape, int slots, int capacity) {
 }  // namespace
 
 void SolveOffsets(RecordShape *shape) {
-    int at = static_cast<int>(sizeof(NodeHeader)) + 2 * shape->Batches() * 4;  // the masks
+    int at = static_cast<int>(sizeof(NodeHeader)) + 2 * shape->MaskWords() * 4;  // the masks
     const auto place = [&at](int bytes) {
         const int start = at;
         at += bytes;
         return start;
     };
+    const bool edge_codes = shape->HasEdgeCodes();
+    if (edge_codes) shape->own_bytes = shape->padded;
+    const int own_bytes = shape->own_inside ? shape->own_bytes : 0;
+    // Node codes are read far more often than the edges behind them.
+    if (!edge_codes) {
+        shape->own = place(own_bytes);
+        at = Align(at, 4);
+    }
     shape->ids = place(shape->edges * 4);
     shape->generations = place(shape->edges);
-    shape->addends = place(shape->edges * 2);
-    shape->factors = place(shape->edges * 2);
-    shape->lengths = place(shape->edges * 2);
+    shape->addends = place(edge_codes ? shape->edges * 2 : 0);
+    shape->factors = place(edge_codes ? shape->edges * 2 : 0);
+    shape->lengths = place(edge_codes ? shape->edges * 2 : shape->edges);
     shape->norms = place(shape->has_norms ? shape->edges * 2 : 0);
-    shape->codes = place(shape->Batches() * shape->BatchCodeBytes());
-    shape->own = place(shape->own_inside ? shape->padded : 0);
+    shape->codes = place(edge_codes ? shape->Batches() * shape->BatchCodeBytes() : 0);
+    if (edge_codes) shape->own = place(own_bytes);
     shape->size = Align(at, 8);
 }
 
@@ -63,7 +72,8 @@ RecordShape SolveShape(int dimensions, int m, bool has_norms, int capacity) {
     shape.own_inside = true;
     shape.code_bits = shape.padded <= kTwoBitDimensions ? 2 : 1;
 
-    const int wanted = std::min(shape.padded, kMinCodeDimensions);
+    const int wanted =
+        std::min(shape.padded, std::max(kMinCodeDimensions, shape.padded / kMinCodedPart));
     if (shape.code_bits == 2 && DimensionsThatFit(shape, 1, capacity) < shape.padded)
         shape.code_bits = 1;
     if (DimensionsThatFit(shape, 1, capacity) < wanted) shape.own_inside = false;
@@ -77,6 +87,22 @@ RecordShape SolveShape(int dimensions, int m, bool has_norms, int capacity) {
     const int percent = slots == 1 ? 60 : 80;
     if (DimensionsThatFit(shape, slots + 1, capacity) * 100 >= full * percent) slots++;
     shape.code_dimensions = DimensionsThatFit(shape, slots, capacity);
+    SolveOffsets(&shape);
+    return shape;
+}
+
+RecordShape SolveNodeShape(Codec codec, Metric metric, int dimensions, int m, int own_bytes,
+                           int capacity) {
+    RecordShape shape = {};
+    shape.codec = codec;
+    shape.metric = metric;
+    shape.dimensions = dimensions;
+    shape.edges = 2 * m;
+    shape.own_bytes = own_bytes;
+    shape.own_inside = true;
+    SolveOffsets(&shape);
+    if (shape.size <= capacity) return shape;
+    shape.own_inside = false;
     SolveOffsets(&shape);
     return shape;
 }
@@ -104,12 +130,16 @@ void NodeRecord::SetOwn(const Sq8Parameters &parameters) const {
 void NodeRecord::ClearEdge(int slot) const {
     Ids()[slot] = kNoNode;
     Generations()[slot] = 0;
+    SetKept(slot, false);
+    SetAnchored(slot, false);
+    if (!shape_->HasEdgeCodes()) {
+        LengthCodes()[slot] = 0;
+        return;
+    }
     Addends()[slot] = kHalfInfinity;
     Factors()[slot] = 0;
     Lengths()[slot] = 0;
     if (shape_->has_norms) Norms()[slot] = 0;
-    SetKept(slot, false);
-    SetAnchored(slot, false);
 }
 
 }  // namespace vecx

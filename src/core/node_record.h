@@ -6,7 +6,13 @@
 // lies in it in 8 bits a coordinate. Everything is of fixed size and fixed place: a change of one
 // edge touches few bytes, none of which belongs to another edge.
 //
-//   header 64 | kept mask | anchor mask | ids | generations | addends | factors | lengths | norms | codes | own
+//   header 64 | kept mask | anchor mask | ids | generations | addends | factors | lengths | norms |
+//   codes | own
+//
+// What no codes of edges serve has node codes instead, see node_codec.h: as own vector that from
+// which distances are computed, and lengths in a byte each.
+//
+//   header 64 | kept mask | anchor mask | own | ids | generations | lengths
 //
 // Slots for edges come in batches of 32, the unit of the kernels. An unused slot has id kNoNode and
 // an infinite addend, which makes its estimate infinite. In the codes, row r of a batch is 32
@@ -22,6 +28,7 @@
 #include <type_traits>
 
 #include "core/kernels.h"
+#include "core/metric.h"
 #include "core/sq8.h"
 
 namespace vecx {
@@ -56,7 +63,17 @@ constexpr NodeLink kNoLink = {kNoNode, 0};
 enum class SlotKind : uint8_t {
     kFree = 0,
     kNode = 1,
-    kDuplicates = 2,  // further rows of a node, in a DuplicatesRecord
+    kDuplicates = 2,    // further rows of a node, in a DuplicatesRecord
+    kContinuation = 3,  // the rest of a node's own vector, in a ContinuationRecord
+};
+
+// What the distances of a graph come from. Written to disk: a number once given keeps its meaning.
+enum class Codec : uint8_t {
+    kEdges = 0,   // quantization codes of the edges; all others are node codes
+    kBits = 1,    // the bits
+    kHalves = 2,  // a CopyHeader and halves
+    kFloats = 3,  // a CopyHeader and floats
+    kSparse = 4,  // a SparseHeader, indices and values
 };
 
 enum SlotFlags : uint8_t {
@@ -81,8 +98,17 @@ struct NodeHeader {
     float addend_scale;
     float factor_scale;
     uint64_t delete_xid;  // of a tombstone: no transaction older than this may know its rows
-    uint64_t reserved2;
+    uint64_t more;        // where a node code goes on; in memory a pointer to the whole
 
+    // The first slot of the rest.
+    NodeLink More() const {
+        return more == 0
+                   ? kNoLink
+                   : NodeLink{static_cast<NodeId>(more) - 1, static_cast<uint8_t>(more >> 32)};
+    }
+    void SetMore(NodeLink link) {
+        more = link ? static_cast<uint64_t>(link.generation) << 32 | (link.id + 1) : 0;
+    }
     NodeLink Next() const { return {next, next_generation}; }
     void SetNext(NodeLink link) {
         next = link.id;
@@ -117,6 +143,26 @@ struct DuplicatesRecord {
 };
 static_assert(sizeof(DuplicatesRecord) == 32 && offsetof(DuplicatesRecord, next) == 12);
 
+// A part of an own vector that has no room in its node's record; further parts follow in a chain.
+struct ContinuationRecord {
+    SlotKind kind;  // the first fields as in NodeHeader
+    uint8_t flags;
+    uint8_t generation;
+    uint8_t reserved1;
+    uint32_t reserved2;
+    uint8_t next_generation;
+    uint8_t reserved3;
+    uint16_t reserved4;
+    NodeId next;
+    uint64_t reserved5;
+    uint64_t written_xid;  // if nothing leads here when no older transaction runs, nothing will
+
+    char *Bytes() { return reinterpret_cast<char *>(this + 1); }
+    const char *Bytes() const { return reinterpret_cast<const char *>(this + 1); }
+    NodeLink Next() const { return {next, next_generation}; }
+};
+static_assert(sizeof(ContinuationRecord) == 32 && offsetof(ContinuationRecord, next) == 12);
+
 // The measures of an index's records, fixed when it is created.
 struct RecordShape {
     int dimensions;       // of the vectors
@@ -126,14 +172,20 @@ struct RecordShape {
     int edges;            // slots: a multiple of 32
     bool has_norms;       // for inner product: the neighbours' squared lengths
     bool own_inside;      // the own vector lies in the record, not beside the full-precision copy
+    Codec codec;
+    Metric metric;  // with node codes
+    int own_bytes;  // of the own vector in the record; with edge codes SolveOffsets sets it
 
     // From here on computed by SolveOffsets.
     int ids, generations, addends, factors, lengths, norms, codes, own;
     int size;  // of a record, a multiple of 8
 
+    bool HasEdgeCodes() const { return codec == Codec::kEdges; }
+    int MaskWords() const { return (edges + 31) / 32; }
     int Batches() const { return edges / static_cast<int>(kEdgeBatch); }
     int CodeRows() const { return code_dimensions / 8; }
     int BatchCodeBytes() const { return CodeRows() * static_cast<int>(kEdgeBatch) * code_bits; }
+    int ContinuationBytes() const { return size - static_cast<int>(sizeof(ContinuationRecord)); }
     int DuplicateCapacity() const {
         return (size - static_cast<int>(sizeof(DuplicatesRecord))) /
                static_cast<int>(sizeof(RowId));
@@ -146,6 +198,11 @@ void SolveOffsets(RecordShape *shape);
 // at least 2 * m edges. Codes are cut down to a part of the dimensions rather than waste half a
 // page; where even that does not fit, the own vector moves out.
 RecordShape SolveShape(int dimensions, int m, bool has_norms, int capacity);
+
+// The same with node codes of so many bytes, and 2 * m edges. Where a page cannot hold both, the
+// own vector moves out.
+RecordShape SolveNodeShape(Codec codec, Metric metric, int dimensions, int m, int own_bytes,
+                           int capacity);
 
 // A record in place. Plain pointers; nothing here allocates.
 class NodeRecord {
@@ -164,12 +221,13 @@ class NodeRecord {
     uint16_t *Addends() const { return reinterpret_cast<uint16_t *>(base_ + shape_->addends); }
     uint16_t *Factors() const { return reinterpret_cast<uint16_t *>(base_ + shape_->factors); }
     uint16_t *Lengths() const { return reinterpret_cast<uint16_t *>(base_ + shape_->lengths); }
+    uint8_t *LengthCodes() const { return reinterpret_cast<uint8_t *>(base_ + shape_->lengths); }
     uint16_t *Norms() const { return reinterpret_cast<uint16_t *>(base_ + shape_->norms); }
     uint8_t *Codes() const { return reinterpret_cast<uint8_t *>(base_ + shape_->codes); }
     uint8_t *Own() const { return reinterpret_cast<uint8_t *>(base_ + shape_->own); }
 
     // Edges that must stay, lest their end be found by no search: see OfferEdge.
-    uint32_t *Anchored() const { return Kept() + shape_->Batches(); }
+    uint32_t *Anchored() const { return Kept() + shape_->MaskWords(); }
 
     bool IsKept(int slot) const { return Kept()[slot / 32] >> slot % 32 & 1; }
     void SetKept(int slot, bool kept) const {

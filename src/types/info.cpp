@@ -44,13 +44,14 @@ VECX_FUNCTION(vecx_build_info) {
 // to search_path. Said before the first of many name clashes is.
 VECX_FUNCTION(vecx_refuse_pgvector) {
     if (OidIsValid(get_extension_oid("vector", true)))
-        ereport(
-            ERROR,
-            (errcode(ERRCODE_DUPLICATE_OBJECT),
-             errmsg("extension \"vecx\" cannot be installed beside extension \"vector\" "
-                    "(pgvector)"),
-             errdetail("Both define the types vector, halfvec and sparsevec and their operators."),
-             errhint("Use another database, or drop extension \"vector\" first.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_DUPLICATE_OBJECT),
+                 errmsg("extension \"vecx\" cannot be installed beside extension \"vector\" "
+                        "(pgvector)"),
+                 errdetail(
+                     "Both define the types vector, halfvec and sparsevec, their operators and the "
+                     "access method hnsw."),
+                 errhint("Use another database, or drop extension \"vector\" first.")));
     PG_RETURN_VOID();
 }
 

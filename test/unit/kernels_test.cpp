@@ -4,8 +4,6 @@
 #include "core/kernels.h"
 
 #include <gtest/gtest.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <cstring>
@@ -15,6 +13,8 @@
 #include <vector>
 
 #include "core/half.h"
+#include "guarded_memory.h"
+#include "levels.h"
 
 namespace vecx {
 namespace {
@@ -31,45 +31,6 @@ std::vector<size_t> Lengths() {
     for (size_t n : {767, 768, 769, 1536, 16000}) lengths.push_back(n);
     return lengths;
 }
-
-std::vector<SimdLevel> AvailableLevels() {
-    std::vector<SimdLevel> levels;
-    for (SimdLevel level :
-         {SimdLevel::kScalar, SimdLevel::kNeon, SimdLevel::kAvx2, SimdLevel::kAvx512})
-        if (KernelsOf(level) != nullptr) levels.push_back(level);
-    return levels;
-}
-
-// Memory with a forbidden page behind it.
-class GuardedMemory {
-  public:
-    GuardedMemory() : page_(static_cast<size_t>(sysconf(_SC_PAGESIZE))) {
-        size_ = (1 << 17) / page_ * page_ + page_;
-        void *memory = mmap(nullptr, size_ + page_, PROT_READ | PROT_WRITE,
-                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (memory == MAP_FAILED) abort();
-        begin_ = static_cast<char *>(memory);
-        if (mprotect(begin_ + size_, page_, PROT_NONE) != 0) abort();
-    }
-    ~GuardedMemory() { munmap(begin_, size_ + page_); }
-    GuardedMemory(const GuardedMemory &) = delete;
-    GuardedMemory &operator=(const GuardedMemory &) = delete;
-
-    // A place for so many bytes, `gap` bytes before the forbidden page.
-    char *Place(size_t bytes, size_t gap) { return begin_ + size_ - gap - bytes; }
-
-    template <class T>
-    char *Copy(const std::vector<T> &values, size_t gap) {
-        char *place = Place(values.size() * sizeof(T), gap);
-        if (!values.empty()) memcpy(place, values.data(), values.size() * sizeof(T));
-        return place;
-    }
-
-  private:
-    size_t page_;
-    size_t size_;
-    char *begin_;
-};
 
 // What tests need of an element type beyond its kernels.
 struct F32 {
@@ -129,8 +90,8 @@ class KernelsTest : public testing::TestWithParam<SimdLevel> {
         for (size_t gap = 0; gap < 8; gap++) {
             SCOPED_TRACE(testing::Message()
                          << n << " elements, " << gap << " bytes before the end");
-            const char *p = memory_a_.Copy(a, gap);
-            const char *q = memory_b_.Copy(b, gap * 3 % 8);
+            const auto *p = memory_a_.Copy(a, gap);
+            const auto *q = memory_b_.Copy(b, gap * 3 % 8);
             EXPECT_NEAR(distance.l2_squared(p, q, n), sums.l2, error * sums.l2);
             EXPECT_NEAR(distance.inner_product(p, q, n), sums.ip, error * sums.ip_magnitude);
             EXPECT_NEAR(distance.l1(p, q, n), sums.l1, error * sums.l1);
@@ -191,8 +152,8 @@ class KernelsTest : public testing::TestWithParam<SimdLevel> {
             std::vector<float> x(n, 1.0f);
             const std::vector<float> y(n, 2.0f);
             x[i] = kNaN;
-            const char *p = memory_a_.Copy(Stored<Element>(x), 0);
-            const char *q = memory_b_.Copy(Stored<Element>(y), 0);
+            const auto *p = memory_a_.Copy(Stored<Element>(x));
+            const auto *q = memory_b_.Copy(Stored<Element>(y));
             EXPECT_TRUE(std::isnan(distance.l2_squared(p, q, n))) << i;
             EXPECT_TRUE(std::isnan(distance.inner_product(q, p, n))) << i;
             EXPECT_TRUE(std::isnan(distance.l1(p, q, n))) << i;
@@ -211,8 +172,8 @@ class KernelsTest : public testing::TestWithParam<SimdLevel> {
             std::vector<float> x(n, 1.0f);
             const std::vector<float> y(n, 2.0f);
             x[i] = -kInfinity;
-            const char *p = memory_a_.Copy(Stored<Element>(x), 0);
-            const char *q = memory_b_.Copy(Stored<Element>(y), 0);
+            const auto *p = memory_a_.Copy(Stored<Element>(x));
+            const auto *q = memory_b_.Copy(Stored<Element>(y));
             EXPECT_EQ(distance.l2_squared(p, q, n), kInfinity) << i;
             EXPECT_EQ(distance.inner_product(p, q, n), -kInfinity) << i;
             EXPECT_EQ(distance.l1(q, p, n), kInfinity) << i;
@@ -225,7 +186,7 @@ class KernelsTest : public testing::TestWithParam<SimdLevel> {
     template <class Element>
     void CheckNothing() {
         const DistanceKernels &distance = Element::Of(kernels_);
-        const char *end_a = memory_a_.Place(0, 0), *end_b = memory_b_.Place(0, 0);
+        const char *end_a = memory_a_.Place<char>(0), *end_b = memory_b_.Place<char>(0);
         EXPECT_EQ(distance.l2_squared(end_a, end_b, 0), 0);
         EXPECT_EQ(distance.inner_product(end_a, end_b, 0), 0);
         EXPECT_EQ(distance.l1(end_a, end_b, 0), 0);
@@ -347,8 +308,8 @@ TEST_P(KernelsTest, BitsAreCounted) {
             }
         }
         for (size_t gap = 0; gap < 8; gap++) {
-            const char *p = memory_a_.Copy(a, gap);
-            const char *q = memory_b_.Copy(b, gap * 3 % 8);
+            const auto *p = memory_a_.Copy(a, gap);
+            const auto *q = memory_b_.Copy(b, gap * 3 % 8);
             EXPECT_EQ(kernels_.bits.hamming(p, q, n), differ) << n << " bytes";
             const BitCounts counts = kernels_.bits.overlap(p, q, n);
             EXPECT_EQ(counts.both, both) << n << " bytes";
@@ -397,18 +358,18 @@ TEST_P(KernelsTest, ConversionsStayWithinTheirArrays) {
         }
         for (size_t gap = 0; gap < 8; gap++) {
             // Output arrays are aligned; the element before them must survive.
-            auto *float_out = reinterpret_cast<float *>(memory_b_.Place((n + 1) * 4, 0));
+            float *float_out = memory_b_.Place<float>(n + 1);
             float_out[0] = 7;
             kernels_.half_to_float(memory_a_.Copy(halves, gap), float_out + 1, n);
             EXPECT_EQ(float_out[0], 7);
-            const char *expected_floats = memory_a_.Copy(floats, 0);
+            const auto *expected_floats = memory_a_.Copy(floats);
             EXPECT_EQ(memcmp(float_out + 1, expected_floats, n * 4), 0) << n;
 
-            auto *half_out = reinterpret_cast<uint16_t *>(memory_b_.Place((n + 1) * 2, 0));
+            uint16_t *half_out = memory_b_.Place<uint16_t>(n + 1);
             half_out[0] = 7;
             kernels_.float_to_half(memory_a_.Copy(floats, gap), half_out + 1, n);
             EXPECT_EQ(half_out[0], 7);
-            const char *expected_halves = memory_a_.Copy(halves, 0);
+            const auto *expected_halves = memory_a_.Copy(halves);
             EXPECT_EQ(memcmp(half_out + 1, expected_halves, n * 2), 0) << n;
         }
     }

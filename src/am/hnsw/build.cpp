@@ -28,6 +28,9 @@ enum Phase : int64 {
 constexpr int kSampleBlocks = 64;
 constexpr int kSampleRows = 2000;
 
+// That a record of sparse vectors has room for, where the table is empty.
+constexpr int kInlineElements = 128;
+
 struct BuildState {
     Relation index;
     const Graph *graph;
@@ -38,6 +41,7 @@ struct BuildState {
 
     // Of the sample.
     double *sum;
+    int *counts;  // elements of sparse vectors
     int sampled;
 };
 
@@ -50,20 +54,20 @@ void AddToSample(Relation, ItemPointer, Datum *values, bool *isnull, bool, void 
     if (isnull[0] || state->sampled >= kSampleRows) return;
     const MemoryContext before = MemoryContextSwitchTo(state->row_context);
     if (ReadNodeVector(*state->graph, values[0], &state->vector)) {
-        for (int i = 0; i < state->graph->shape.dimensions; i++)
-            state->sum[i] += state->vector.coordinates[i];
+        if (state->graph->shape.codec == Codec::kSparse)
+            state->counts[state->sampled] =
+                SparseCapacity(OwnBytesOf(state->graph->shape, state->vector.copy));
+        else
+            for (int i = 0; i < state->graph->shape.dimensions; i++)
+                state->sum[i] += state->vector.coordinates[i];
         state->sampled++;
     }
     MemoryContextSwitchTo(before);
     MemoryContextReset(state->row_context);
 }
 
-// The mean of rows from all over the table. Codes are made of differences, and lose least where
-// the numbers are small.
-const float *SampleCentre(Relation heap, IndexInfo *info, BuildState *state) {
-    const int dimensions = state->graph->shape.dimensions;
-    auto *centre = static_cast<float *>(palloc0(dimensions * sizeof(float)));
-    state->sum = static_cast<double *>(palloc0(dimensions * sizeof(double)));
+// Shows AddToSample rows from all over the table.
+void Sample(Relation heap, IndexInfo *info, BuildState *state) {
     const BlockNumber blocks = RelationGetNumberOfBlocks(heap);
     BlockSamplerData sampler;
     BlockSampler_Init(&sampler, blocks, kSampleBlocks, static_cast<uint32>(kSeed));
@@ -72,6 +76,26 @@ const float *SampleCentre(Relation heap, IndexInfo *info, BuildState *state) {
         table_index_build_range_scan(heap, state->index, info, false, true, false,
                                      BlockSampler_Next(&sampler), 1, AddToSample, state, nullptr);
     }
+}
+
+// How many elements of a sparse vector a record has room for: nine of ten go in as a whole.
+int SampleInlineElements(Relation heap, IndexInfo *info, BuildState *state) {
+    constexpr int kLeast = 32;
+    state->counts = static_cast<int *>(palloc(kSampleRows * sizeof(int)));
+    Sample(heap, info, state);
+    if (state->sampled == 0) return kInlineElements;
+    int *most = state->counts + state->sampled * 9 / 10;
+    std::nth_element(state->counts, most, state->counts + state->sampled);
+    return std::max(*most, kLeast);
+}
+
+// The mean of rows from all over the table. Codes are made of differences, and lose least where
+// the numbers are small.
+const float *SampleCentre(Relation heap, IndexInfo *info, BuildState *state) {
+    const int dimensions = state->graph->shape.dimensions;
+    auto *centre = static_cast<float *>(palloc0(dimensions * sizeof(float)));
+    state->sum = static_cast<double *>(palloc0(dimensions * sizeof(double)));
+    Sample(heap, info, state);
     for (int i = 0; i < dimensions && state->sampled > 0; i++)
         centre[i] = static_cast<float>(state->sum[i] / state->sampled);
     return centre;
@@ -116,26 +140,15 @@ uint64_t NewBuildId() {
     return id;
 }
 
-void CheckSupported(const OperatorClass &opclass, const HnswOptions &options) {
-    const bool dense =
-        opclass.element == ElementType::kFloat || opclass.element == ElementType::kHalf;
-    const bool coded = opclass.metric == Metric::kL2 || opclass.metric == Metric::kInnerProduct ||
-                       opclass.metric == Metric::kCosine;
-    if (!dense || !coded || options.storage != HnswStorage::kFast)
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("this operator class or storage is not supported by hnsw yet")));
-}
-
-const Graph *NewGraph(Relation index, const float *centre) {
+const Graph *NewGraph(Relation index, const float *centre, int inline_elements = kInlineElements) {
     const OperatorClass &opclass = OperatorClassOf(index);
     const HnswOptions options = HnswOptionsOf(index);
     CheckOptions(options);
-    CheckSupported(opclass, options);
     const int dimensions = IndexedDimensions(index);
-    if (centre == nullptr) centre = static_cast<const float *>(palloc0(dimensions * sizeof(float)));
     return MakeGraph(opclass, dimensions, options.m, options.ef_construction,
                      options.vectors == StoredVectors::kFloat ? CopyKind::kFloat : CopyKind::kHalf,
-                     NewBuildId(), kSeed, centre);
+                     options.storage == HnswStorage::kCompact, inline_elements, NewBuildId(), kSeed,
+                     centre);
 }
 
 int Threads(Relation heap) {
@@ -156,15 +169,25 @@ IndexBuildResult *Build(Relation heap, Relation index, IndexInfo *info) {
     SetPhase(kSampling);
     state.graph = NewGraph(index, nullptr);
     state.vector = NewNodeVector(*state.graph);
-    const float *centre = SampleCentre(heap, info, &state);
-    state.graph = NewGraph(index, centre);
+    if (state.graph->shape.codec == Codec::kSparse) {
+        const int elements = SampleInlineElements(heap, info, &state);
+        state.graph = NewGraph(index, nullptr, elements);
+    } else if (state.graph->shape.HasEdgeCodes()) {
+        const float *centre = SampleCentre(heap, info, &state);
+        state.graph = NewGraph(index, centre);
+    }
 
     SetPhase(kLoading);
     pg::TemporaryMemory *memory =
         pg::TemporaryMemory::Create(static_cast<Size>(maintenance_work_mem) * 1024);
-    const BuilderOptions options = {
-        state.graph->shape,      state.graph->ef_construction, Threads(heap),   kSeed,
-        state.vector.copy_bytes, AllocateForBuilder,           AllocateRecords, memory};
+    const BuilderOptions options = {state.graph->shape,
+                                    state.graph->ef_construction,
+                                    Threads(heap),
+                                    kSeed,
+                                    state.graph->HasCopies() ? state.vector.copy_bytes : 0,
+                                    AllocateForBuilder,
+                                    AllocateRecords,
+                                    memory};
     state.builder = new (palloc(sizeof(GraphBuilder))) GraphBuilder(options, state.graph->rotation);
     table_index_build_scan(heap, index, info, true, true, AddRow, &state, nullptr);
     state.builder->Flush();

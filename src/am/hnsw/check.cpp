@@ -84,6 +84,7 @@ class Checker {
 
     bool CheckMeta();
     const char *MetaFault(const MetaPage &meta);
+    const char *EdgeCodesFault(const MetaPage &meta);
     bool CheckPage(BlockNumber block, store::PageKind kind, char *copy);
     void CheckOtherPages();
 
@@ -108,6 +109,9 @@ class Checker {
     void CheckCopy(NodeId id, const NodeRecord &record);
     void CheckCopyDistance(NodeId id, const NodeRecord &record, const char *copy);
     bool ReadCopyUnchecked(NodeId id, int offset, int bytes, char *out);
+    int ValueBytes() const;
+    bool ReadValue(NodeId id, char *out);
+    void CheckSparse(NodeId id);
 
     void CheckRowsUnique();
     bool StillHolds(NodeId slot, uint64_t tid);
@@ -184,10 +188,26 @@ const char *Checker::MetaFault(const MetaPage &meta) {
     if (meta.magic != kMagic) return "it was not made by vecx";
     if (meta.version != kFormatVersion)
         return "it has a format version that this vecx does not know";
-    if (meta.dimensions < 1 || meta.dimensions > static_cast<uint32_t>(kMaxDimensions))
-        return "its number of dimensions is impossible";
     if (meta.m < 2 || meta.m > 100) return "its m is impossible";
     if (meta.ef_construction < 1) return "its ef_construction is impossible";
+    if (meta.attribute_bytes != 0 || meta.reserved3 != 0)
+        return "bytes that are reserved are not zero in it";
+    for (const uint8_t byte : meta.reserved)
+        if (byte != 0) return "bytes that are reserved are not zero in it";
+    const OperatorClass &opclass = OperatorClassOf(index_);
+    if (meta.element != static_cast<uint8_t>(opclass.element) ||
+        meta.metric != static_cast<uint8_t>(opclass.metric))
+        return "it names another operator class than the catalog";
+    if (meta.entry_level > kMaxLevel) return "the level of its entry is too high";
+    return meta.codec == static_cast<uint8_t>(Codec::kEdges) ? EdgeCodesFault(meta)
+                                                             : FindNodeFault(meta);
+}
+
+// Of an index with edge codes.
+const char *Checker::EdgeCodesFault(const MetaPage &meta) {
+    if (meta.dimensions < 1 || meta.dimensions > static_cast<uint32_t>(kMaxDimensions))
+        return "its number of dimensions is impossible";
+    if (meta.inline_elements != 0) return "it has elements of sparse vectors in its records";
     if (meta.edges % kEdgeBatch != 0 || meta.edges < 2 * meta.m || meta.edges > kMaxEdges)
         return "its number of edges is impossible";
     if (meta.code_dimensions == 0 || meta.code_dimensions % 16 != 0 ||
@@ -199,19 +219,8 @@ const char *Checker::MetaFault(const MetaPage &meta) {
     if (meta.copies != static_cast<uint8_t>(CopyKind::kHalf) &&
         meta.copies != static_cast<uint8_t>(CopyKind::kFloat))
         return "its kind of copies is unknown";
-    if (meta.attribute_bytes != 0 || meta.reserved1 != 0 || meta.reserved2 != 0 ||
-        meta.reserved3 != 0)
-        return "bytes that are reserved are not zero in it";
-    for (const uint8_t byte : meta.reserved)
-        if (byte != 0) return "bytes that are reserved are not zero in it";
-
-    const OperatorClass &opclass = OperatorClassOf(index_);
-    if (meta.element != static_cast<uint8_t>(opclass.element) ||
-        meta.metric != static_cast<uint8_t>(opclass.metric))
-        return "it names another operator class than the catalog";
-    if (meta.has_norms != IsInnerProduct(opclass))
+    if (meta.has_norms != IsInnerProduct(OperatorClassOf(index_)))
         return "it has norms, or none, against its metric";
-    if (meta.entry_level > kMaxLevel) return "the level of its entry is too high";
 
     RecordShape shape = {};
     shape.dimensions = static_cast<int>(meta.dimensions);
@@ -262,7 +271,7 @@ bool Checker::CheckMeta() {
         sound = CheckPage(block, store::PageKind::kBlob, page_) && sound;
     if (!sound) return false;
     graph_ = &OpenGraph(index_, &entry_);
-    for (int i = 0; i < shape().dimensions; i++)
+    for (int i = 0; i < shape().dimensions && graph_->HasCopies(); i++)
         if (!std::isfinite(graph_->centre[i])) {
             findings_->Report(Severity::kError, kCentreBlock, kNoSlot,
                               "the centre is not finite in dimension %d", i);
@@ -349,6 +358,10 @@ void Checker::CheckSlot(NodeId id, char *record) {
         case SlotKind::kDuplicates:
             CheckDuplicates(id, *reinterpret_cast<const DuplicatesRecord *>(record));
             break;
+        case SlotKind::kContinuation:
+            if (shape().codec != Codec::kSparse)
+                Error(id, "a slot continues a vector, and none is that long");
+            break;
         default:
             Error(id, "a slot is of kind %u, which is unknown",
                   static_cast<unsigned>(header->kind));
@@ -397,15 +410,16 @@ void Checker::CheckEdgeNumbers(NodeId id, const NodeRecord &record) {
     NodeId sorted[kMaxEdges];
     int count = 0;
     for (int slot = 0; slot < shape().edges; slot++) {
-        const uint16_t addend = record.Addends()[slot], length = record.Lengths()[slot];
         if (!record.Link(slot)) {
-            if (addend != kHalfInfinity)
+            if (shape().HasEdgeCodes() && record.Addends()[slot] != kHalfInfinity)
                 Error(id, "edge %d is unused, and yet has an estimate", slot);
             if (record.IsKept(slot)) Error(id, "edge %d is unused, and yet kept", slot);
             continue;
         }
         sorted[count++] = record.Ids()[slot];
         if (record.Ids()[slot] == id) Error(id, "edge %d leads back to its own node", slot);
+        if (!shape().HasEdgeCodes()) continue;
+        const uint16_t addend = record.Addends()[slot], length = record.Lengths()[slot];
         if (!IsFiniteHalf(addend) || !IsFiniteHalf(record.Factors()[slot]) ||
             !IsFiniteHalf(length) || HalfToFloat({length}) < 0 ||
             (shape().has_norms && !IsFiniteHalf(record.Norms()[slot])))
@@ -418,7 +432,9 @@ void Checker::CheckEdgeNumbers(NodeId id, const NodeRecord &record) {
 
 void Checker::CheckTombstone(NodeId id, uint64_t delete_xid) {
     const uint64_t next = U64FromFullTransactionId(ReadNextFullTransactionId());
-    if (delete_xid == 0 || delete_xid > next)
+    // A crash may take the counter back behind transactions that had not written anything.
+    constexpr uint64_t kForgotten = 1 << 24;
+    if (delete_xid == 0 || delete_xid > next + kForgotten)
         Error(id, "a tombstone is from transaction " UINT64_FORMAT ", the next is " UINT64_FORMAT,
               delete_xid, next);
 }
@@ -680,11 +696,48 @@ bool Checker::ReadCopyUnchecked(NodeId id, int offset, int bytes, char *out) {
     return true;
 }
 
+// What the index keeps of a node's value: its copy, or with node codes its own vector.
+int Checker::ValueBytes() const {
+    if (!graph_->HasCopies()) return MostOwnBytes(shape());
+    return static_cast<int>(sizeof(CopyHeader)) + shape().dimensions * graph_->CopyElementBytes();
+}
+
+bool Checker::ReadValue(NodeId id, char *out) {
+    if (graph_->HasCopies())
+        return ReadCopyUnchecked(id, graph_->CopyHeaderOffset(), ValueBytes(), out);
+    if (!shape().own_inside) return ReadCopyUnchecked(id, 0, ValueBytes(), out);
+    auto *record = static_cast<char *>(palloc(shape().size));
+    bool read = ReadRecord(id, record);
+    if (read) {
+        const NodeRecord node(shape(), record);
+        memcpy(out, node.Own(), shape().own_bytes);
+        if (shape().codec == Codec::kSparse && node.header().more != 0)
+            read = ReadContinuation(index_, *graph_, node.header().More(), out);
+    }
+    pfree(record);
+    return read;
+}
+
+void Checker::CheckSparse(NodeId id) {
+    auto *own = static_cast<char *>(palloc(ValueBytes()));
+    if (ReadValue(id, own)) {
+        const SparseList list = SparseListOf(shape(), own);
+        bool ascending = list.count >= 0 && list.count <= kMaxSparseElements;
+        for (int i = 0; i < list.count && ascending; i++)
+            ascending = list.indices[i] >= (i > 0 ? list.indices[i - 1] + 1 : 0) &&
+                        list.indices[i] < list.dimensions;
+        if (!ascending) Error(id, "a node's vector is no sparse vector");
+    } else {
+        Error(id, "the rest of a node's vector is missing");
+    }
+    pfree(own);
+}
+
 void Checker::CheckCopy(NodeId id, const NodeRecord &record) {
-    const int bytes =
-        static_cast<int>(sizeof(CopyHeader)) + shape().dimensions * graph_->CopyElementBytes();
-    auto *copy = static_cast<char *>(palloc(bytes));
-    if (ReadCopyUnchecked(id, graph_->CopyHeaderOffset(), bytes, copy)) {
+    if (shape().codec == Codec::kBits) return;
+    if (shape().codec == Codec::kSparse) return CheckSparse(id);
+    auto *copy = static_cast<char *>(palloc(ValueBytes()));
+    if (ReadValue(id, copy)) {
         CopyHeader header;
         memcpy(&header, copy, sizeof(header));
         int exponent;
@@ -693,7 +746,7 @@ void Checker::CheckCopy(NodeId id, const NodeRecord &record) {
             Error(id, "the scale of a node's copy is no power of two");
         else if (std::isnan(header.error) || header.error < 0)
             Error(id, "the error of a node's copy is no number");
-        else
+        else if (graph_->HasCopies())
             CheckCopyDistance(id, record, copy);
     }
     pfree(copy);
@@ -838,8 +891,10 @@ void Checker::CheckTableRow(ItemPointer tid, Datum value) {
     compared_++;
     if (!IsKnown(row->node)) return;
     auto *copy = static_cast<char *>(palloc(vector_.copy_bytes));
-    if (ReadCopyUnchecked(row->node, graph_->CopyHeaderOffset(), vector_.copy_bytes, copy) &&
-        memcmp(copy, vector_.copy, vector_.copy_bytes) != 0 && StillHolds(row->slot, row->tid))
+    if (ReadValue(row->node, copy) &&
+        memcmp(copy, vector_.copy,
+               graph_->HasCopies() ? vector_.copy_bytes : OwnBytesOf(shape(), vector_.copy)) != 0 &&
+        StillHolds(row->slot, row->tid))
         Error(row->node, "its copy is not the value of row (%u,%d)", TidBlock(row->tid),
               TidItem(row->tid));
 }
@@ -872,6 +927,21 @@ void Checker::CheckSearches() {
 
 Datum Checker::MakeQuery(const char *copy) {
     const int n = shape().dimensions;
+    if (shape().codec == Codec::kSparse) {
+        const SparseList list = SparseListOf(shape(), copy);
+        SparseVector *value = NewSparse(n, list.count);
+        memcpy(value->indices, list.indices, list.count * sizeof(int32));
+        memcpy(value->Values(), list.values, list.count * sizeof(float));
+        return PointerGetDatum(value);
+    }
+    if (shape().codec == Codec::kBits) {
+        const Size bytes = VARHDRSZ + sizeof(int32) + ValueBytes();
+        auto *value = static_cast<varlena *>(palloc0(bytes));
+        SET_VARSIZE(value, bytes);
+        memcpy(VARDATA(value), &n, sizeof(int32));
+        memcpy(VARDATA(value) + sizeof(int32), copy, ValueBytes());
+        return PointerGetDatum(value);
+    }
     const bool is_half = graph_->opclass.element == ElementType::kHalf;
     const Size bytes = offsetof(Vector, values) + n * (is_half ? sizeof(Half) : sizeof(float));
     auto *vector = static_cast<Vector *>(palloc0(bytes));
@@ -897,10 +967,8 @@ Datum Checker::MakeQuery(const char *copy) {
 // Among the first rows that a scan gives there is the row itself, or one as near as can be.
 bool Checker::IsFoundBySearch(const IndexedRow &row) {
     Refresh();
-    const int bytes =
-        static_cast<int>(sizeof(CopyHeader)) + shape().dimensions * graph_->CopyElementBytes();
-    auto *copy = static_cast<char *>(palloc(bytes));
-    if (!ReadCopyUnchecked(row.node, graph_->CopyHeaderOffset(), bytes, copy)) return true;
+    auto *copy = static_cast<char *>(palloc(ValueBytes()));
+    if (!ReadValue(row.node, copy)) return true;
     ScanKeyData key = {};
     key.sk_attno = 1;
     key.sk_argument = MakeQuery(copy);

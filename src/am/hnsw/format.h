@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include "core/node_codec.h"
 #include "core/node_record.h"
 
 #include "pg/pg.h"
@@ -35,14 +36,14 @@ struct MetaPage {
     uint8_t own_inside;
     uint8_t has_norms;
     uint8_t attribute_bytes;  // of a record, for columns to filter by; 0 in this version
-    uint8_t reserved1;
+    uint8_t codec;            // Codec
     uint32_t record_size;
     uint32_t copy_size;
     uint16_t nodes_per_page;
     uint16_t node_pages;  // of a group
     uint32_t copy_pages;  // of a group
     BlockNumber first_group;
-    uint32_t reserved2;
+    uint32_t inline_elements;  // of a sparse vector, in its record
 
     NodeId entry;  // kNoNode while the graph is empty
     uint8_t entry_generation;
@@ -55,13 +56,6 @@ static_assert(std::is_trivially_copyable_v<MetaPage> && std::is_standard_layout_
 static_assert(offsetof(MetaPage, entry) == 68 && sizeof(MetaPage) == 240);
 static_assert(sizeof(MetaPage) <= store::kPageCapacity);
 
-// Leads each full-precision copy; the elements of the vector follow, `dimensions` halves or floats.
-struct CopyHeader {
-    float scale;  // a power of two by which the elements are to be multiplied
-    float error;  // length of what the copy lost, rounded up; 0: the copy is exact
-};
-static_assert(sizeof(CopyHeader) == 8);
-
 // Where the nodes and their copies lie. After the metapage and the centre come groups of blocks of
 // equal size: node pages, then the pages of these nodes' copies. All follows from the node's id.
 struct Layout {
@@ -69,7 +63,7 @@ struct Layout {
     int node_pages;
     int copy_size;        // bytes, with the own vector where it is not in the record
     int copies_per_page;  // 0: a copy takes more than a page
-    int pages_per_copy;   // 1, or more
+    int pages_per_copy;   // 1, or more; 0: there are none, all is in the records
     int copy_pages;
     BlockNumber first_group;
 

@@ -18,6 +18,11 @@ struct CachedGraph {
     float floats[FLEXIBLE_ARRAY_MEMBER];  // the centre, then the factors of the rotation
 };
 
+// With node codes nothing is rotated: the least that a Rotation takes.
+int RotatedDimensions(const RecordShape &shape) {
+    return shape.HasEdgeCodes() ? shape.dimensions : 1;
+}
+
 Size CachedGraphSize(int dimensions) {
     return offsetof(CachedGraph, floats) +
            (PaddedDimensions(dimensions) + Rotation::FactorCount(dimensions)) * sizeof(float);
@@ -33,12 +38,54 @@ CachedGraph *NewCachedGraph(MemoryContext context, int dimensions, uint64_t seed
 }
 
 int CopySize(const RecordShape &shape, CopyKind copies) {
-    return (shape.own_inside ? 0 : shape.padded) + static_cast<int>(sizeof(CopyHeader)) +
+    const int own = shape.own_inside ? 0 : shape.own_bytes;
+    if (!shape.HasEdgeCodes()) return own;
+    return own + static_cast<int>(sizeof(CopyHeader)) +
            shape.dimensions * (copies == CopyKind::kHalf ? 2 : 4);
 }
 
-BlockNumber FirstGroup(int dimensions) {
-    return kCentreBlock + static_cast<BlockNumber>(store::BlobPages(dimensions * sizeof(float)));
+Size CentreBytes(const RecordShape &shape) {
+    return shape.HasEdgeCodes() ? shape.dimensions * sizeof(float) : 0;
+}
+
+BlockNumber FirstGroup(const RecordShape &shape) {
+    return kCentreBlock + static_cast<BlockNumber>(store::BlobPages(CentreBytes(shape)));
+}
+
+Codec CodecOf(const OperatorClass &opclass, CopyKind copies, bool compact) {
+    if (opclass.element == ElementType::kBit) return Codec::kBits;
+    if (opclass.element == ElementType::kSparse) return Codec::kSparse;
+    if (opclass.metric != Metric::kL1 && !compact) return Codec::kEdges;
+    return copies == CopyKind::kHalf ? Codec::kHalves : Codec::kFloats;
+}
+
+int OwnBytes(Codec codec, int dimensions, int inline_elements) {
+    switch (codec) {
+        case Codec::kBits:
+            return (dimensions + BITS_PER_BYTE - 1) / BITS_PER_BYTE;
+        case Codec::kSparse:
+            return SparseBytes(inline_elements);
+        default:
+            return static_cast<int>(sizeof(CopyHeader)) +
+                   dimensions * (codec == Codec::kHalves ? 2 : 4);
+    }
+}
+
+// The largest number of a sparse vector's elements that a record takes beside its edges.
+int MostInlineElements(Metric metric, int m) {
+    const int rest = SolveNodeShape(Codec::kSparse, metric, 1, m, 0, store::kPageCapacity).size;
+    return std::min(SparseCapacity(store::kPageCapacity - rest - 8), kMaxSparseElements);
+}
+
+RecordShape ShapeOf(const OperatorClass &opclass, Codec codec, int dimensions, int m,
+                    int inline_elements) {
+    if (codec == Codec::kEdges)
+        return SolveShape(dimensions, m, IsInnerProduct(opclass), store::kPageCapacity);
+    return SolveNodeShape(
+        codec, opclass.metric, dimensions, m,
+        OwnBytes(codec, dimensions,
+                 std::min(inline_elements, MostInlineElements(opclass.metric, m))),
+        store::kPageCapacity);
 }
 
 // Every number that decides where a byte is looked for must be the one that the build computes.
@@ -54,17 +101,39 @@ const char *FindFault(const MetaPage &meta, const RecordShape &shape, const Layo
     return nullptr;
 }
 
+bool IsCopyKind(uint8_t copies) {
+    return copies == static_cast<uint8_t>(CopyKind::kHalf) ||
+           copies == static_cast<uint8_t>(CopyKind::kFloat);
+}
+
+// The same with node codes, all of whose measures follow from a few.
+bool ReadNodeShape(const MetaPage &meta, RecordShape *shape) {
+    if (meta.element > static_cast<uint8_t>(ElementType::kBit) ||
+        meta.metric > static_cast<uint8_t>(Metric::kJaccard) || !IsCopyKind(meta.copies) ||
+        meta.m < 2 || meta.m > 100 || meta.attribute_bytes != 0 ||
+        meta.inline_elements > static_cast<uint32_t>(kMaxSparseElements))
+        return false;
+    const OperatorClass opclass = {kOperatorClassMagic, static_cast<ElementType>(meta.element),
+                                   static_cast<Metric>(meta.metric), nullptr};
+    const Codec codec = CodecOf(opclass, static_cast<CopyKind>(meta.copies), true);
+    if (meta.codec != static_cast<uint8_t>(codec) || meta.dimensions < 1 ||
+        meta.dimensions > static_cast<uint32_t>(MaxIndexedDimensions(opclass.element)))
+        return false;
+    *shape = ShapeOf(opclass, codec, static_cast<int>(meta.dimensions), meta.m,
+                     static_cast<int>(meta.inline_elements));
+    return meta.edges == shape->edges && meta.own_inside == shape->own_inside;
+}
+
 // The shape from the metapage, or false if no index has such a one.
 bool ReadShape(const MetaPage &meta, RecordShape *shape) {
+    if (meta.codec != static_cast<uint8_t>(Codec::kEdges)) return ReadNodeShape(meta, shape);
     if (meta.dimensions < 1 || meta.dimensions > static_cast<uint32_t>(kMaxDimensions) ||
         meta.m < 2 || meta.m > 100 || meta.edges % kEdgeBatch != 0 || meta.edges < 2 * meta.m ||
         meta.edges > kMaxEdges || meta.code_dimensions % 16 != 0 || meta.code_dimensions == 0 ||
         meta.code_dimensions > PaddedDimensions(static_cast<int>(meta.dimensions)) ||
         meta.code_dimensions / 8 > static_cast<int>(kMaxCodeRows) || meta.code_bits < 1 ||
         meta.code_bits > 2 || meta.own_inside > 1 || meta.has_norms > 1 ||
-        meta.attribute_bytes != 0 ||
-        (meta.copies != static_cast<uint8_t>(CopyKind::kHalf) &&
-         meta.copies != static_cast<uint8_t>(CopyKind::kFloat)))
+        meta.attribute_bytes != 0 || !IsCopyKind(meta.copies))
         return false;
     *shape = {};
     shape->dimensions = static_cast<int>(meta.dimensions);
@@ -112,7 +181,7 @@ CachedGraph *LoadGraph(Relation index, const MetaPage &meta) {
     if (!ReadShape(meta, &shape))
         store::RaiseDamaged(index, kMetaBlock, "The metapage describes no possible index.");
     const auto copies = static_cast<CopyKind>(meta.copies);
-    const Layout layout = SolveLayout(shape, CopySize(shape, copies), FirstGroup(shape.dimensions));
+    const Layout layout = SolveLayout(shape, CopySize(shape, copies), FirstGroup(shape));
     if (const char *fault = FindFault(meta, shape, layout))
         store::RaiseDamaged(index, kMetaBlock, psprintf("In the metapage, %s", fault));
     const OperatorClass &opclass = OperatorClassOf(index);
@@ -121,7 +190,8 @@ CachedGraph *LoadGraph(Relation index, const MetaPage &meta) {
         store::RaiseDamaged(index, kMetaBlock,
                             "The metapage names another operator class than the catalog.");
 
-    CachedGraph *cached = NewCachedGraph(index->rd_indexcxt, shape.dimensions, meta.rotation_seed);
+    CachedGraph *cached =
+        NewCachedGraph(index->rd_indexcxt, RotatedDimensions(shape), meta.rotation_seed);
     Graph &graph = cached->graph;
     graph.build_id = meta.build_id;
     graph.opclass = opclass;
@@ -130,7 +200,7 @@ CachedGraph *LoadGraph(Relation index, const MetaPage &meta) {
     graph.copies = copies;
     graph.shape = shape;
     graph.layout = layout;
-    store::ReadBlob(index, kCentreBlock, cached->floats, shape.dimensions * sizeof(float));
+    store::ReadBlob(index, kCentreBlock, cached->floats, CentreBytes(shape));
     return cached;
 }
 
@@ -140,9 +210,14 @@ Layout SolveLayout(const RecordShape &shape, int copy_size, BlockNumber first_gr
     Layout layout = {};
     layout.nodes_per_page = store::kPageCapacity / shape.size;
     layout.copy_size = (copy_size + 7) / 8 * 8;
+    layout.first_group = first_group;
+    if (copy_size == 0) {
+        constexpr int kNodePages = 4;  // the index grows by so many
+        layout.node_pages = kNodePages;
+        return layout;
+    }
     layout.copies_per_page = store::kPageCapacity / layout.copy_size;
     layout.pages_per_copy = (layout.copy_size + store::kPageCapacity - 1) / store::kPageCapacity;
-    layout.first_group = first_group;
     if (layout.pages_per_copy > 1) {
         layout.node_pages = 1;
         layout.copy_pages = layout.nodes_per_page * layout.pages_per_copy;
@@ -161,6 +236,13 @@ Layout SolveLayout(const RecordShape &shape, int copy_size, BlockNumber first_gr
     return layout;
 }
 
+const char *FindNodeFault(const MetaPage &meta) {
+    RecordShape shape;
+    if (!ReadNodeShape(meta, &shape)) return "it describes no possible index";
+    const auto copies = static_cast<CopyKind>(meta.copies);
+    return FindFault(meta, shape, SolveLayout(shape, CopySize(shape, copies), FirstGroup(shape)));
+}
+
 const Graph &OpenGraph(Relation index, Entry *entry) {
     auto *cached = static_cast<CachedGraph *>(index->rd_amcache);
     if (cached != nullptr && entry == nullptr) return cached->graph;
@@ -176,17 +258,20 @@ const Graph &OpenGraph(Relation index, Entry *entry) {
 }
 
 const Graph *MakeGraph(const OperatorClass &opclass, int dimensions, int m, int ef_construction,
-                       CopyKind copies, uint64_t build_id, uint64_t seed, const float *centre) {
-    CachedGraph *made = NewCachedGraph(CurrentMemoryContext, dimensions, seed);
-    memcpy(made->floats, centre, dimensions * sizeof(float));
+                       CopyKind copies, bool compact, int inline_elements, uint64_t build_id,
+                       uint64_t seed, const float *centre) {
+    const RecordShape shape =
+        ShapeOf(opclass, CodecOf(opclass, copies, compact), dimensions, m, inline_elements);
+    CachedGraph *made = NewCachedGraph(CurrentMemoryContext, RotatedDimensions(shape), seed);
+    if (centre != nullptr) memcpy(made->floats, centre, CentreBytes(shape));
     Graph &graph = made->graph;
     graph.build_id = build_id;
     graph.opclass = opclass;
     graph.m = m;
     graph.ef_construction = ef_construction;
     graph.copies = copies;
-    graph.shape = SolveShape(dimensions, m, IsInnerProduct(opclass), store::kPageCapacity);
-    graph.layout = SolveLayout(graph.shape, CopySize(graph.shape, copies), FirstGroup(dimensions));
+    graph.shape = shape;
+    graph.layout = SolveLayout(shape, CopySize(shape, copies), FirstGroup(shape));
     return &graph;
 }
 
@@ -207,6 +292,9 @@ MetaPage MetaPageOf(const Graph &graph, uint64_t seed, const Entry &entry) {
     meta.copies = static_cast<uint8_t>(graph.copies);
     meta.own_inside = graph.shape.own_inside;
     meta.has_norms = graph.shape.has_norms;
+    meta.codec = static_cast<uint8_t>(graph.shape.codec);
+    if (graph.shape.codec == Codec::kSparse)
+        meta.inline_elements = SparseCapacity(graph.shape.own_bytes);
     meta.record_size = graph.shape.size;
     meta.copy_size = graph.layout.copy_size;
     meta.nodes_per_page = graph.layout.nodes_per_page;
@@ -247,8 +335,8 @@ bool ReadCostInputs(Relation index, CostInputs *inputs) {
     RecordShape shape;
     if (!ours || meta.magic != kMagic || meta.version != kFormatVersion || !ReadShape(meta, &shape))
         return false;
-    const Layout layout = SolveLayout(shape, CopySize(shape, static_cast<CopyKind>(meta.copies)),
-                                      FirstGroup(shape.dimensions));
+    const Layout layout =
+        SolveLayout(shape, CopySize(shape, static_cast<CopyKind>(meta.copies)), FirstGroup(shape));
     inputs->rows_hint = 0;
     inputs->pages_per_node = shape.own_inside ? 1 : 2;
     inputs->rerank_pages = layout.pages_per_copy;
@@ -256,6 +344,14 @@ bool ReadCostInputs(Relation index, CostInputs *inputs) {
     inputs->m = meta.m;
     inputs->edges = shape.edges;
     inputs->code_bits = shape.code_bits;
+    if (!shape.HasEdgeCodes()) {
+        // Half of the neighbours have been seen before; each of the others is a page.
+        inputs->edges = std::max(1, shape.edges / 2);
+        inputs->pages_per_node *= inputs->edges;
+        inputs->rerank_pages = 0;
+        inputs->dimensions = shape.own_bytes;
+        inputs->code_bits = BITS_PER_BYTE;
+    }
     return true;
 }
 

@@ -29,7 +29,9 @@ struct Graph {
 
     int CopyElementBytes() const { return copies == CopyKind::kHalf ? 2 : 4; }
     // Where in the copy its header stands: behind the own vector, if that is there.
-    int CopyHeaderOffset() const { return shape.own_inside ? 0 : shape.padded; }
+    int CopyHeaderOffset() const { return shape.own_inside ? 0 : shape.own_bytes; }
+    // With node codes the own vector is all that there is of the value.
+    bool HasCopies() const { return shape.HasEdgeCodes(); }
     char *RecordAt(char *content, NodeId id) const {
         return content + static_cast<size_t>(layout.NodeSlot(id)) * shape.size;
     }
@@ -46,10 +48,15 @@ struct Entry {
 const Graph &OpenGraph(Relation index, Entry *entry = nullptr);
 
 // The graph that an index with these options and dimensions has, in memory of the current context:
-// for the build. `centre` and the seed belong to the metapage that MetaPageOf then makes.
+// for the build. `centre` and the seed belong to the metapage that MetaPageOf then makes; a graph
+// of node codes has none. `compact`: node codes where edge codes would do.
 const Graph *MakeGraph(const OperatorClass &opclass, int dimensions, int m, int ef_construction,
-                       CopyKind copies, uint64_t build_id, uint64_t seed, const float *centre);
+                       CopyKind copies, bool compact, int inline_elements, uint64_t build_id,
+                       uint64_t seed, const float *centre);
 MetaPage MetaPageOf(const Graph &graph, uint64_t seed, const Entry &entry);
+
+// With node codes: what is wrong with the measures in a metapage, or nullptr.
+const char *FindNodeFault(const MetaPage &meta);
 
 // Makes a node the entry if its level is higher than that of the present one, and returns what the
 // entry is then.

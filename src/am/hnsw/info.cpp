@@ -38,6 +38,8 @@ void CountSlot(const RecordShape &shape, char *record, IndexCounts *counts) {
             counts->rows += duplicates->count;
             counts->duplicates += duplicates->count;
             return;
+        case SlotKind::kContinuation:
+            return;
         default:
             counts->free_slots++;
     }

@@ -29,6 +29,18 @@ class Inserter {
           vector_(vector),
           row_(row),
           store_(index, graph) {
+        if (!shape_.HasEdgeCodes()) {
+            codes_ = reinterpret_cast<uint8_t *>(vector_.copy);
+            parameters_ = {};
+            parameters_.norm = OwnNorm(shape_, codes_);
+            Sq8View own = {};
+            own.codes = codes_;
+            own.norm = parameters_.norm;
+            query_ = PrepareNodeQuery(
+                shape_, own, false,
+                reinterpret_cast<void *>(TYPEALIGN(64, palloc(QueryBytes(shape_) + 64))));
+            return;
+        }
         rotated_ = static_cast<float *>(palloc(shape_.padded * sizeof(float)));
         node_ = static_cast<float *>(palloc(shape_.padded * sizeof(float)));
         codes_ = static_cast<uint8_t *>(palloc(shape_.padded));
@@ -118,12 +130,13 @@ class Inserter {
         choice->neighbors =
             static_cast<LinkCandidate *>(palloc((choice->count + 1) * sizeof(LinkCandidate)));
         auto *codes =
-            static_cast<uint8_t *>(palloc(static_cast<Size>(choice->count + 1) * shape_.padded));
+            static_cast<uint8_t *>(palloc(static_cast<Size>(choice->count + 1) * shape_.own_bytes));
         for (int i = 0; i < choice->count; i++) {
             choice->neighbors[i] = memory_.found[i];
-            memcpy(codes, memory_.found[i].vector.codes, shape_.padded);
+            if (!shape_.HasEdgeCodes()) continue;
+            memcpy(codes, memory_.found[i].vector.codes, shape_.own_bytes);
             choice->neighbors[i].vector.codes = codes;
-            codes += shape_.padded;
+            codes += shape_.own_bytes;
         }
     }
 
@@ -135,13 +148,16 @@ class Inserter {
             if (other.scale != parameters_.scale || other.offset != parameters_.offset ||
                 other.sum != parameters_.sum)
                 continue;
-            if (memcmp(other.codes, codes_, shape_.padded) != 0) continue;
+            const int bytes = OwnBytesOf(shape_, codes_);
+            if (OwnBytesOf(shape_, other.codes) != bytes || memcmp(other.codes, codes_, bytes) != 0)
+                continue;
             if (HasEqualCopy(candidate.link.id) && AddDuplicate(candidate.link)) return true;
         }
         return false;
     }
 
     bool HasEqualCopy(NodeId id) {
+        if (!graph_.HasCopies()) return true;
         auto *copy = static_cast<char *>(palloc(vector_.copy_bytes));
         ReadCopy(index_, graph_, id, graph_.CopyHeaderOffset(), vector_.copy_bytes, copy);
         const bool equal = memcmp(copy, vector_.copy, vector_.copy_bytes) == 0;
@@ -289,7 +305,7 @@ class Inserter {
         memset(memory_.record, 0, shape_.size);
         record.Initialize(static_cast<uint8_t>(level));
         record.SetOwn(parameters_);
-        if (shape_.own_inside) memcpy(record.Own(), codes_, shape_.padded);
+        if (shape_.own_inside) memcpy(record.Own(), codes_, shape_.own_bytes);
         NodeHeader &header = record.header();
         if (level == 0)
             header.row = row_;
@@ -297,6 +313,10 @@ class Inserter {
             header.SetNext(below);
         WriteEdges(record, node_, choice.neighbors, choice.count, memory_.neighbor);
 
+        if (const int bytes = OwnBytesOf(shape_, codes_); bytes > shape_.own_bytes)
+            header.SetMore(WriteContinuation(index_, graph_,
+                                             reinterpret_cast<char *>(codes_) + shape_.own_bytes,
+                                             bytes - shape_.own_bytes));
         FreeSlot slot = TakeFreeSlot(index_, graph_);
         header.generation = slot.generation;
         if (graph_.layout.pages_per_copy > 1) WriteLongCopy(slot.id);
@@ -311,8 +331,9 @@ class Inserter {
             char *copies = copy_page.fresh ? edit.Fresh(copy_page, store::PageKind::kVectors)
                                            : edit.Change(copy_page);
             char *out = copies + graph_.layout.CopyOffset(slot.id);
-            if (!shape_.own_inside) memcpy(out, codes_, shape_.padded);
-            memcpy(out + graph_.CopyHeaderOffset(), vector_.copy, vector_.copy_bytes);
+            if (!shape_.own_inside) memcpy(out, codes_, shape_.own_bytes);
+            if (graph_.HasCopies())
+                memcpy(out + graph_.CopyHeaderOffset(), vector_.copy, vector_.copy_bytes);
         }
         edit.Commit();
         if (graph_.layout.pages_per_copy == 1) store::Close(copy_page);
@@ -321,10 +342,11 @@ class Inserter {
     }
 
     void WriteLongCopy(NodeId id) {
-        const int own = graph_.CopyHeaderOffset(), bytes = own + vector_.copy_bytes;
+        const int own = graph_.CopyHeaderOffset();
+        const int bytes = own + (graph_.HasCopies() ? vector_.copy_bytes : 0);
         auto *whole = static_cast<char *>(palloc(bytes));
         memcpy(whole, codes_, own);
-        memcpy(whole + own, vector_.copy, vector_.copy_bytes);
+        memcpy(whole + own, vector_.copy, bytes - own);
         BlockNumber block = graph_.layout.CopyBlock(id);
         for (int at = 0; at < bytes; at += store::kPageCapacity, block++) {
             store::PageRef page = store::OpenExclusive(index_, block, store::PageKind::kVectors);
@@ -366,8 +388,8 @@ class Inserter {
     const NodeVector &vector_;
     RowId row_;
     PageStore store_;
-    float *rotated_;
-    float *node_;
+    float *rotated_ = nullptr;
+    float *node_ = nullptr;
     uint8_t *codes_;
     Sq8Parameters parameters_;
     GraphQuery query_;

@@ -36,7 +36,7 @@ LinkMemory NewLinkMemory(const Graph &graph, int width) {
     const int capacity = static_cast<int>(memory.search.visited_slots / 2 + 1);
     memory.own.capacity = capacity;
     memory.own.codes = static_cast<uint8_t *>(
-        palloc_extended(static_cast<Size>(capacity) * padded, MCXT_ALLOC_HUGE));
+        palloc_extended(static_cast<Size>(capacity) * MostOwnBytes(graph.shape), MCXT_ALLOC_HUGE));
     memory.own.views = static_cast<Sq8View *>(palloc(capacity * sizeof(Sq8View)));
     memory.found = static_cast<LinkCandidate *>(palloc(capacity * sizeof(LinkCandidate)));
     memory.node = static_cast<float *>(palloc(padded * sizeof(float)));
@@ -44,6 +44,8 @@ LinkMemory NewLinkMemory(const Graph &graph, int width) {
     memory.query_memory =
         reinterpret_cast<void *>(TYPEALIGN(64, palloc(QueryBytes(graph.shape) + 64)));
     memory.record = static_cast<char *>(palloc(graph.shape.size));
+    if (!graph.shape.HasEdgeCodes())
+        memory.outside = static_cast<uint8_t *>(palloc(MostOwnBytes(graph.shape)));
     return memory;
 }
 
@@ -68,15 +70,83 @@ int FindNear(PageStore &store, const GraphQuery &query, int level, const Candida
     return count;
 }
 
+bool MeasureOnPages(Relation index, const Graph &graph, const NodeRecord &record, NodeLink newcomer,
+                    const GraphQuery &query, float distance, OfferKind kind, uint8_t *codes,
+                    float *distances) {
+    const auto distance_to = [&](int slot) {
+        Sq8View view;
+        return ReadOwn(index, graph, record.Link(slot), codes, &view)
+                   ? NodeDistanceFrom(graph.shape, query, view)
+                   : std::numeric_limits<float>::infinity();
+    };
+    return MeasureForOffer(record, newcomer, distance, kind, distance_to, distances);
+}
+
+namespace {
+
+// Copies a node's record; false if it is gone or dead.
+bool CopyLiveRecord(Relation index, const Graph &graph, NodeLink node, int level, char *out) {
+    store::PageRef page =
+        store::OpenShared(index, graph.layout.NodeBlock(node.id), store::PageKind::kNodes);
+    if (!page.fresh) memcpy(out, graph.RecordAt(page.content, node.id), graph.shape.size);
+    const bool fresh = page.fresh;
+    store::Close(page);
+    const NodeHeader &header = NodeRecord(graph.shape, out).header();
+    return !fresh && header.IsLive() && header.generation == node.generation &&
+           header.level == level;
+}
+
+// Both records have the same edges with the same marks.
+bool HaveSameEdges(const NodeRecord &a, const NodeRecord &b) {
+    const RecordShape &shape = a.shape();
+    return memcmp(a.Kept(), b.Kept(), 2 * shape.MaskWords() * sizeof(uint32_t)) == 0 &&
+           memcmp(a.Ids(), b.Ids(), shape.edges * sizeof(NodeId)) == 0 &&
+           memcmp(a.Generations(), b.Generations(), shape.edges) == 0;
+}
+
+// With node codes: the distances that the decision needs are read before the target is locked, and
+// hold if its edges are still the same then. Where they have changed twice, the offer is dropped:
+// others were faster to find this neighbourhood.
+bool OfferByNodes(Relation index, const Graph &graph, NodeLink target, int level, NodeLink newcomer,
+                  const GraphQuery &query, float distance, OfferKind kind, LinkMemory &memory) {
+    constexpr int kAttempts = 2;
+    const NodeRecord record(graph.shape, memory.record);
+    for (int attempt = 0; attempt < kAttempts; attempt++) {
+        if (!CopyLiveRecord(index, graph, target, level, memory.record)) return false;
+        float distances[kMaxEdges];
+        if (!MeasureOnPages(index, graph, record, newcomer, query, distance, kind, memory.outside,
+                            distances))
+            return false;
+        store::PageRef page;
+        if (!OpenNode(index, graph, target, &page)) return false;
+        const NodeRecord now(graph.shape, graph.RecordAt(page.content, target.id));
+        const bool same = now.header().IsLive() && HaveSameEdges(now, record);
+        EdgeResult result = EdgeResult::kRefused;
+        if (same) {
+            memcpy(memory.record, now.base(), graph.shape.size);
+            result = OfferNodeEdge(record, newcomer, distance, distances, kind);
+            if (result == EdgeResult::kAdded) Replace(index, graph, target.id, page, memory.record);
+        }
+        store::Close(page);
+        if (same) return result != EdgeResult::kRefused;
+    }
+    return false;
+}
+
+}  // namespace
+
 bool OfferOnPage(Relation index, const Graph &graph, NodeLink target, int level,
                  const EdgeTarget &newcomer, const GraphQuery &query, float distance,
                  OfferKind kind, LinkMemory &memory) {
     CHECK_FOR_INTERRUPTS();
+    if (!graph.shape.HasEdgeCodes())
+        return OfferByNodes(index, graph, target, level, newcomer.link, query, distance, kind,
+                            memory);
     uint8_t *outside = nullptr;
     if (!graph.shape.own_inside) {
         Sq8View view;
         outside = memory.outside == nullptr
-                      ? memory.outside = static_cast<uint8_t *>(palloc(graph.shape.padded))
+                      ? memory.outside = static_cast<uint8_t *>(palloc(graph.shape.own_bytes))
                       : memory.outside;
         if (!ReadOwn(index, graph, target, outside, &view)) return false;
     }
@@ -97,6 +167,39 @@ bool OfferOnPage(Relation index, const Graph &graph, NodeLink target, int level,
     return result != EdgeResult::kRefused;
 }
 
+namespace {
+
+// As GraphBuilder::Anchor does where no neighbour has room: at one of those that they hold.
+void AnchorBelow(Relation index, const Graph &graph, NodeLink at, int level,
+                 const EdgeTarget &newcomer, const GraphQuery &query, LinkMemory &memory) {
+    auto *codes = static_cast<uint8_t *>(palloc(MostOwnBytes(graph.shape)));
+    for (int step = 0; step < kAnchorSteps; step++) {
+        store::PageRef page =
+            store::OpenShared(index, graph.layout.NodeBlock(at.id), store::PageKind::kNodes);
+        NodeLink held = kNoLink;
+        if (!page.fresh) {
+            const NodeRecord record(graph.shape, graph.RecordAt(page.content, at.id));
+            if (record.header().kind == SlotKind::kNode &&
+                record.header().generation == at.generation)
+                held = AnchoredLink(record, newcomer.link.id + static_cast<NodeId>(step));
+        }
+        store::Close(page);
+        Sq8View own;
+        if (!held || held.id == newcomer.link.id || !ReadOwn(index, graph, held, codes, &own))
+            break;
+        const float distance = graph.shape.HasEdgeCodes()
+                                   ? QueryDistance(graph.shape, query, own)
+                                   : NodeDistanceFrom(graph.shape, query, own);
+        if (OfferOnPage(index, graph, held, level, newcomer, query, distance, OfferKind::kAnchor,
+                        memory))
+            break;
+        at = held;
+    }
+    pfree(codes);
+}
+
+}  // namespace
+
 void OfferToAll(Relation index, const Graph &graph, const LinkCandidate *chosen, int count,
                 int level, const EdgeTarget &newcomer, const GraphQuery &query,
                 LinkMemory &memory) {
@@ -105,25 +208,36 @@ void OfferToAll(Relation index, const Graph &graph, const LinkCandidate *chosen,
         if (OfferOnPage(index, graph, chosen[i].link, level, newcomer, query, chosen[i].distance,
                         kind, memory))
             kind = OfferKind::kOrdinary;
+    if (kind == OfferKind::kAnchor && count > 0)
+        AnchorBelow(index, graph, chosen[0].link, level, newcomer, query, memory);
 }
 
 bool ReadOwn(Relation index, const Graph &graph, NodeLink node, uint8_t *codes, Sq8View *view) {
     if (!graph.shape.own_inside)
-        ReadCopy(index, graph, node.id, 0, graph.shape.padded, reinterpret_cast<char *>(codes));
+        ReadCopy(index, graph, node.id, 0, graph.shape.own_bytes, reinterpret_cast<char *>(codes));
     store::PageRef page =
         store::OpenShared(index, graph.layout.NodeBlock(node.id), store::PageKind::kNodes);
     bool found = false;
+    NodeLink more = kNoLink;
     if (!page.fresh) {
         const NodeRecord record(graph.shape, graph.RecordAt(page.content, node.id));
         found = record.header().kind == SlotKind::kNode &&
-                record.header().generation == node.generation;
+                record.header().generation == node.generation && HasSoundOwn(record);
         if (found) {
-            if (graph.shape.own_inside) memcpy(codes, record.Own(), graph.shape.padded);
+            if (graph.shape.own_inside) memcpy(codes, record.Own(), graph.shape.own_bytes);
             *view = record.OwnVector(codes);
+            if (graph.shape.codec == Codec::kSparse) more = record.header().More();
         }
     }
     store::Close(page);
+    if (found && more) return ReadContinuation(index, graph, more, reinterpret_cast<char *>(codes));
     return found;
+}
+
+GraphQuery QueryOfNode(const RecordShape &shape, const Sq8View &own, float *node, void *memory) {
+    if (!shape.HasEdgeCodes()) return PrepareNodeQuery(shape, own, false, memory);
+    ActiveKernels().codes.decode_u8(own.codes, own.scale, own.offset, node, shape.padded);
+    return PrepareQuery(shape, node, false, memory);
 }
 
 void MarkLinked(Relation index, const Graph &graph, NodeLink node) {
@@ -161,11 +275,10 @@ void WriteMissingEdges(Relation index, const Graph &graph, NodeLink node, int co
 void Relink(PageStore &store, const Entry &entry, NodeLink node, int level, LinkMemory &memory) {
     const Graph &graph = store.graph();
     const RecordShape &shape = graph.shape;
-    auto *codes = static_cast<uint8_t *>(palloc(shape.padded));
+    auto *codes = static_cast<uint8_t *>(palloc(MostOwnBytes(shape)));
     Sq8View own;
     if (entry.link && ReadOwn(store.index(), graph, node, codes, &own)) {
-        ActiveKernels().codes.decode_u8(codes, own.scale, own.offset, memory.node, shape.padded);
-        const GraphQuery query = PrepareQuery(shape, memory.node, false, memory.query_memory);
+        const GraphQuery query = QueryOfNode(shape, own, memory.node, memory.query_memory);
         Candidate starts[kDescentEntries];
         const int start_count = Descend(store, query, entry, level, memory.search, starts);
         const int found = FindNear(store, query, level, starts, start_count, node.id, memory);

@@ -18,8 +18,9 @@ struct LinkMemory {
     float *node;      // shape.padded: a dequantized vector
     float *neighbor;  // the same
     void *query_memory;
-    char *record;      // shape.size: a record that is being changed
-    uint8_t *outside;  // an own vector that is not in its record; made when needed
+    char *record;  // shape.size: a record that is being changed
+    uint8_t
+        *outside;  // an own vector that is not in its record, or a neighbour's; made when needed
 };
 LinkMemory NewLinkMemory(const Graph &graph, int width);
 
@@ -37,17 +38,25 @@ bool OfferOnPage(Relation index, const Graph &graph, NodeLink target, int level,
 // Offers a node to all of its chosen neighbours, the nearest first, and anchors it at the first
 // that has room.
 void OfferToAll(Relation index, const Graph &graph, const LinkCandidate *chosen, int count,
-                int level, const EdgeTarget &newcomer, const GraphQuery &query,
-                LinkMemory &memory);
+                int level, const EdgeTarget &newcomer, const GraphQuery &query, LinkMemory &memory);
 
 // Searches anew for the neighbours of a node that is on its page already, and offers it to them.
 // Marks it as linked.
 void Relink(PageStore &store, const Entry &entry, NodeLink node, int level, LinkMemory &memory);
 
+// The query that finds what is near to a node. `node` (shape.padded) gets its dequantized vector,
+// `memory` the tables; with node codes the query points to `own`.
+GraphQuery QueryOfNode(const RecordShape &shape, const Sq8View &own, float *node, void *memory);
+
+// MeasureForOffer with the neighbours' own vectors from their pages; `codes` has room for one.
+bool MeasureOnPages(Relation index, const Graph &graph, const NodeRecord &record, NodeLink newcomer,
+                    const GraphQuery &query, float distance, OfferKind kind, uint8_t *codes,
+                    float *distances);
+
 // Sets kLinked in a node's header.
 void MarkLinked(Relation index, const Graph &graph, NodeLink node);
 
-// Reads the own vector of a node into `codes` (shape.padded); false if the slot holds another node
+// Reads the own vector of a node into `codes` (MostOwnBytes); false if the slot holds another node
 // or none.
 bool ReadOwn(Relation index, const Graph &graph, NodeLink node, uint8_t *codes, Sq8View *view);
 

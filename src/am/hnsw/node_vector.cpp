@@ -3,6 +3,7 @@
 #include "am/hnsw/node_vector.h"
 
 #include "core/half.h"
+#include "types/bit.h"
 #include "types/check.h"
 #include "types/vector.h"
 
@@ -58,7 +59,8 @@ bool MakeCoordinates(const Graph &graph, const float *values, double norm, float
     return shortened;
 }
 
-void WriteHalfCopy(const float *values, int n, char *copy) {
+// `sums`: the error is to be that of the L1 distance.
+void WriteHalfCopy(const float *values, int n, bool sums, char *copy) {
     float largest = 0;
     for (int i = 0; i < n; i++) largest = std::max(largest, std::fabs(values[i]));
     // Halves have room for 2^15 and lose digits below 2^-14: vectors beyond that, or wholly far
@@ -72,10 +74,11 @@ void WriteHalfCopy(const float *values, int n, char *copy) {
         const Half half = FloatToHalf(values[i] / scale);
         const double lost = static_cast<double>(values[i]) -
                             static_cast<double>(HalfToFloat(half)) * static_cast<double>(scale);
-        error += lost * lost;
+        error += sums ? std::fabs(lost) : lost * lost;
         memcpy(halves + i, &half, sizeof(half));
     }
-    const CopyHeader header = {scale, static_cast<float>(std::sqrt(error) * 1.0001)};
+    const CopyHeader header = {scale,
+                               static_cast<float>((sums ? error : std::sqrt(error)) * 1.0001)};
     memcpy(copy, &header, sizeof(header));
 }
 
@@ -87,6 +90,8 @@ double OperatorDistance(const Graph &graph, const DistanceKernels &kernels, cons
             return L2(kernels.l2_squared(a, b, n));
         case Metric::kInnerProduct:
             return -static_cast<double>(kernels.inner_product(a, b, n));
+        case Metric::kL1:
+            return kernels.l1(a, b, n);
         default:
             return 1 - CosineSimilarity(kernels.cosine(a, b, n));
     }
@@ -97,37 +102,108 @@ double Ordered(double distance) {
     return std::isnan(distance) ? std::numeric_limits<double>::infinity() : distance;
 }
 
+void WriteDenseCopy(const Graph &graph, const Elements &elements, char *copy) {
+    const int n = elements.dimensions;
+    const CopyHeader exact = {1, 0};
+    memcpy(copy, &exact, sizeof(exact));
+    char *copied = copy + sizeof(CopyHeader);
+    if (graph.copies == CopyKind::kFloat)
+        memcpy(copied, elements.floats, n * sizeof(float));
+    else if (elements.halves != nullptr)
+        memcpy(copied, elements.halves, n * sizeof(Half));
+    else
+        WriteHalfCopy(elements.floats, n, graph.opclass.metric == Metric::kL1, copy);
+}
+
+bool ReadSparseVector(const Graph &graph, const SparseList &list, NodeVector *out) {
+    CheckSameDimensions<SparseVector>(graph.shape.dimensions, list.dimensions);
+    if (list.count > kMaxSparseElements)
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("sparsevec cannot have more than %d non-zero elements for %s index",
+                               kMaxSparseElements, "hnsw")));
+    const SparseHeader header = {list.count, 0};
+    const Size part = list.count * sizeof(int32);
+    char *at = out->copy + sizeof(header);
+    memset(out->copy, 0, out->copy_bytes);
+    memcpy(out->copy, &header, sizeof(header));
+    memcpy(at, list.indices, part);
+    memcpy(at + part, list.values, part);
+    return graph.opclass.metric != Metric::kCosine || OwnNorm(graph.shape, out->copy) > 0;
+}
+
+// The own vector of a graph of node codes. False if the value is not indexed.
+bool ReadOwnVector(const Graph &graph, Datum value, NodeVector *out) {
+    if (graph.shape.codec == Codec::kBits) {
+        const BitView view = ViewBits(pg_detoast_datum_packed(RawValue(value)));
+        CheckSameLength(static_cast<uint32>(graph.shape.dimensions), view.length);
+        memcpy(out->copy, view.bytes, view.Bytes());
+        return true;
+    }
+    if (graph.shape.codec == Codec::kSparse) return ReadSparseVector(graph, ReadSparse(value), out);
+    const Elements elements = ReadElements(graph, value);
+    WriteDenseCopy(graph, elements, out->copy);
+    return graph.opclass.metric != Metric::kCosine ||
+           Norm(elements.floats, elements.dimensions) > 0;
+}
+
+// The operator's distance between own vectors that are the values themselves.
+double SparseDistance(const Graph &graph, const void *a, const void *b) {
+    const SparseList x = SparseListOf(graph.shape, a), y = SparseListOf(graph.shape, b);
+    switch (graph.opclass.metric) {
+        case Metric::kL2:
+            return L2(SparseL2Squared(x, y));
+        case Metric::kInnerProduct:
+            return -static_cast<double>(SparseInnerProduct(x, y));
+        case Metric::kL1:
+            return SparseL1(x, y);
+        default:
+            return 1 - CosineSimilarity({SparseInnerProduct(x, y), OwnNorm(graph.shape, a),
+                                         OwnNorm(graph.shape, b)});
+    }
+}
+
+double BitDistance(const Graph &graph, const void *a, const void *b) {
+    const BitKernels &kernels = ActiveKernels().bits;
+    const int n = graph.shape.own_bytes;
+    return graph.opclass.metric == Metric::kHamming ? static_cast<double>(kernels.hamming(a, b, n))
+                                                    : JaccardDistance(kernels.overlap(a, b, n));
+}
+
 }  // namespace
 
 NodeVector NewNodeVector(const Graph &graph) {
     const int n = graph.shape.dimensions;
+    if (!graph.shape.HasEdgeCodes())
+        return {nullptr, false, static_cast<char *>(palloc0(MostOwnBytes(graph.shape))),
+                MostOwnBytes(graph.shape)};
     const int bytes = static_cast<int>(sizeof(CopyHeader)) + n * graph.CopyElementBytes();
     return {static_cast<float *>(palloc(n * sizeof(float))), false,
             static_cast<char *>(palloc0(bytes)), bytes};
 }
 
 bool ReadNodeVector(const Graph &graph, Datum value, NodeVector *out) {
+    if (!graph.shape.HasEdgeCodes()) return ReadOwnVector(graph, value, out);
     const Elements elements = ReadElements(graph, value);
     const int n = elements.dimensions;
     const double norm = Norm(elements.floats, n);
     if (graph.opclass.metric == Metric::kCosine && norm == 0) return false;
     out->shortened = MakeCoordinates(graph, elements.floats, norm, out->coordinates);
     for (int i = 0; i < n; i++) out->coordinates[i] -= graph.centre[i];
-
-    const CopyHeader exact = {1, 0};
-    memcpy(out->copy, &exact, sizeof(exact));
-    char *copied = out->copy + sizeof(CopyHeader);
-    if (graph.copies == CopyKind::kFloat)
-        memcpy(copied, elements.floats, n * sizeof(float));
-    else if (elements.halves != nullptr)
-        memcpy(copied, elements.halves, n * sizeof(Half));
-    else
-        WriteHalfCopy(elements.floats, n, out->copy);
+    WriteDenseCopy(graph, elements, out->copy);
     return true;
 }
 
 QueryVector NewQueryVector(const Graph &graph) {
     QueryVector query = {};
+    if (!graph.shape.HasEdgeCodes()) {
+        query.own = NewNodeVector(graph);
+        query.table_memory =
+            reinterpret_cast<void *>(TYPEALIGN(64, palloc0(QueryBytes(graph.shape) + 64)));
+        if (graph.shape.codec == Codec::kBits || graph.shape.codec == Codec::kSparse) return query;
+        query.scratch = static_cast<float *>(palloc0(graph.shape.dimensions * sizeof(float)));
+        query.elements = palloc0(graph.shape.dimensions * sizeof(float));
+        return query;
+    }
     query.rotated = static_cast<float *>(palloc0(graph.shape.padded * sizeof(float)));
     query.table_memory =
         reinterpret_cast<void *>(TYPEALIGN(64, palloc0(QueryBytes(graph.shape) + 64)));
@@ -137,6 +213,9 @@ QueryVector NewQueryVector(const Graph &graph) {
 }
 
 void ReadQueryVector(const Graph &graph, Datum value, QueryVector *out) {
+    out->is_zero = false;
+    if (!graph.shape.HasEdgeCodes()) ReadOwnVector(graph, value, &out->own);
+    if (graph.shape.codec == Codec::kBits || graph.shape.codec == Codec::kSparse) return;
     const Elements elements = ReadElements(graph, value);
     const int n = elements.dimensions;
     const bool halves = elements.halves != nullptr;
@@ -144,7 +223,7 @@ void ReadQueryVector(const Graph &graph, Datum value, QueryVector *out) {
            halves ? elements.halves : reinterpret_cast<const char *>(elements.floats),
            n * (halves ? sizeof(Half) : sizeof(float)));
     out->norm = Norm(elements.floats, n);
-    out->is_zero = false;
+    if (!graph.shape.HasEdgeCodes()) return;
     MakeCoordinates(graph, elements.floats, out->norm, out->scratch);
     // The centre moves points, and queries that are compared as points. For the inner product the
     // query is a direction.
@@ -158,10 +237,21 @@ void ReadQueryVector(const Graph &graph, Datum value, QueryVector *out) {
 }
 
 void ReadNullQuery(const Graph &graph, QueryVector *out) {
+    out->is_zero = true;
+    if (!graph.shape.HasEdgeCodes()) return;
     memset(const_cast<void *>(out->elements), 0, graph.shape.dimensions * sizeof(float));
     memset(out->rotated, 0, graph.shape.padded * sizeof(float));
     out->norm = out->centre_product = 0;
-    out->is_zero = true;
+}
+
+GraphQuery GraphQueryOf(const Graph &graph, const QueryVector &query) {
+    if (graph.shape.HasEdgeCodes())
+        return PrepareQuery(graph.shape, query.rotated, IsInnerProduct(graph.opclass),
+                            query.table_memory);
+    Sq8View own = {};
+    own.codes = reinterpret_cast<const uint8_t *>(query.own.copy);
+    own.norm = OwnNorm(graph.shape, own.codes);
+    return PrepareNodeQuery(graph.shape, own, IsInnerProduct(graph.opclass), query.table_memory);
 }
 
 DistanceRange RangeOfExpansion(const Graph &graph, const QueryVector &query,
@@ -200,6 +290,14 @@ DistanceRange RangeOfExpansion(const Graph &graph, const QueryVector &query,
 
 DistanceRange RangeOfCopy(const Graph &graph, const QueryVector &query, const char *copy) {
     if (query.is_zero) return {0, 0};
+    if (graph.shape.codec == Codec::kBits) {
+        const double distance = BitDistance(graph, copy, query.own.copy);
+        return {distance, distance};
+    }
+    if (graph.shape.codec == Codec::kSparse) {
+        const double distance = Ordered(SparseDistance(graph, copy, query.own.copy));
+        return {distance, distance};
+    }
     const int n = graph.shape.dimensions;
     CopyHeader header;
     memcpy(&header, copy, sizeof(header));
@@ -224,12 +322,15 @@ DistanceRange RangeOfCopy(const Graph &graph, const QueryVector &query, const ch
     }
     distance = Ordered(distance);
     if (header.error == 0) return {distance, distance};
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    if (!std::isfinite(distance)) return {-kInfinity, kInfinity};
     // What overflows is at least this large; infinities would cancel to NaN.
     constexpr double kLargest = std::numeric_limits<float>::max();
     const double overflow = graph.opclass.metric == Metric::kL2 ? std::sqrt(kLargest) : kLargest;
     double around;
     switch (graph.opclass.metric) {
         case Metric::kL2:
+        case Metric::kL1:
             around = header.error + kRounding * std::min(distance, overflow);
             break;
         case Metric::kInnerProduct:

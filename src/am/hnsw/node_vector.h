@@ -13,7 +13,7 @@ namespace vecx::hnsw {
 struct NodeVector {
     float *coordinates;  // shape.dimensions: of unit length for the cosine, less the centre
     bool shortened;      // it was too long for squares of floats; only its direction is true
-    char *copy;          // a CopyHeader and the elements
+    char *copy;          // a CopyHeader and the elements; with node codes the own vector
     int copy_bytes;
 };
 
@@ -33,12 +33,18 @@ struct QueryVector {
     bool is_zero;
     void *table_memory;  // for PrepareQuery
     float *scratch;      // shape.dimensions
+
+    // With node codes.
+    NodeVector own;  // as a node would have it
 };
 
 QueryVector NewQueryVector(const Graph &graph);
 void ReadQueryVector(const Graph &graph, Datum value, QueryVector *out);
 // Distance 0 from everything, as for a NULL query.
 void ReadNullQuery(const Graph &graph, QueryVector *out);
+
+// What a search of the graph takes; points into `query`.
+GraphQuery GraphQueryOf(const Graph &graph, const QueryVector &query);
 
 // Bounds of a distance, in the units of the operator.
 struct DistanceRange {
@@ -50,8 +56,8 @@ struct DistanceRange {
 DistanceRange RangeOfExpansion(const Graph &graph, const QueryVector &query,
                                const Sq8Query &quantized, float distance, float key, float error);
 
-// From the node's copy: certain, and a single number, the very one that the operator gives, where
-// the copy is exact.
+// From the node's copy, or with node codes its own vector: certain, and a single number, the very
+// one that the operator gives, where the copy is exact.
 DistanceRange RangeOfCopy(const Graph &graph, const QueryVector &query, const char *copy);
 
 }  // namespace vecx::hnsw

@@ -15,6 +15,76 @@ SearchMemory NewSearchMemory(int width) {
     return memory;
 }
 
+// The distances of all neighbours that were not seen before, each from its own page.
+bool PageStore::ExpandByNodes(NodeLink link, float bound, Expansion *expansion) {
+    const RecordShape &shape = graph_->shape;
+    NodeLink found[kMaxEdges];
+    int count = 0;
+    const bool expanded = WithNode(link, [&](const NodeRecord &record, const Sq8View &own) {
+        ExpandNode(record, own, *query_, expansion);
+        if (keep_ != nullptr) Keep(own);
+        if (measured_ != nullptr && expansion->live) {
+            const DistanceRange range =
+                RangeOfCopy(*graph_, *measured_, reinterpret_cast<const char *>(own.codes));
+            expansion->low = range.low;
+            expansion->high = range.high;
+        }
+        for (int slot = 0; slot < shape.edges; slot++)
+            if (record.Link(slot)) found[count++] = record.Link(slot);
+    });
+    if (!expanded) return false;
+    AddSeen(link.id);
+    // Who only wants to know about the node itself takes no neighbours.
+    if (shape.metric != Metric::kInnerProduct && bound <= 0) return true;
+    int unseen = 0;
+    for (int i = 0; i < count; i++) {
+        if (seen_.Contains(found[i].id)) continue;
+        AddSeen(found[i].id);
+        store::PrefetchEntry(index_, graph_->layout.NodeBlock(found[i].id));
+        found[unseen++] = found[i];
+    }
+    constexpr int kAhead = 3;
+    for (int i = 0; i < std::min(kAhead, unseen); i++) PrefetchOwn(found[i]);
+    for (int i = 0; i < unseen; i++) {
+        if (i + kAhead < unseen) PrefetchOwn(found[i + kAhead]);
+        float key = 0;
+        const bool exists = WithNode(found[i], [&](const NodeRecord &, const Sq8View &own) {
+            key = NodeDistanceFrom(shape, *query_, own);
+        });
+        if (exists && key < bound)
+            expansion->neighbors[expansion->count++] = {key, found[i].id, found[i].generation,
+                                                        false};
+    }
+    return true;
+}
+
+void PageStore::PrefetchOwn(NodeLink link) {
+    if (link.id >= nodes_) return;
+    const RecordShape &shape = graph_->shape;
+    const int bytes = shape.own_inside ? shape.own + shape.own_bytes : shape.own;
+    store::Prefetch(index_, graph_->layout.NodeBlock(link.id),
+                    graph_->layout.NodeSlot(link.id) * shape.size, std::min(bytes, kPrefetched));
+}
+
+void PageStore::ForgetSeen() {
+    if (seen_memory_ != nullptr) return seen_.Clear();
+    constexpr size_t kSlots = 2048;
+    seen_memory_ = static_cast<NodeId *>(palloc(kSlots * sizeof(NodeId)));
+    seen_ = VisitedSet(seen_memory_, kSlots);
+}
+
+void PageStore::AddSeen(NodeId id) {
+    if (seen_.IsCrowded()) {
+        const size_t slots = seen_.capacity() * 4;
+        auto *larger = static_cast<NodeId *>(
+            MemoryContextAllocHuge(GetMemoryChunkContext(seen_memory_), slots * sizeof(NodeId)));
+        seen_.MoveTo(larger, slots);
+        pfree(seen_memory_);
+        seen_memory_ = larger;
+    }
+    seen_.Add(id);
+}
+
 int Descend(PageStore &store, const GraphQuery &query, const Entry &entry, int level,
             const SearchMemory &memory, Candidate *starts) {
     starts[0] = {0, entry.link.id, entry.link.generation, false};

@@ -3,7 +3,9 @@
 
 #pragma once
 
+#include "am/hnsw/continuation.h"
 #include "am/hnsw/graph.h"
+#include "am/hnsw/node_vector.h"
 #include "core/graph_builder.h"
 #include "core/graph_search.h"
 
@@ -14,7 +16,7 @@ namespace vecx::hnsw {
 
 // Copies of the own vectors of expanded nodes, in their order: for the choice of neighbours.
 struct OwnVectors {
-    uint8_t *codes;  // capacity * shape.padded
+    uint8_t *codes;  // capacity * MostOwnBytes
     Sq8View *views;
     int capacity;
     int count;
@@ -24,7 +26,11 @@ class PageStore {
   public:
     PageStore(Relation index, const Graph &graph)
         : index_(index), graph_(&graph), nodes_(graph.known_nodes) {
-        if (!graph.shape.own_inside) own_ = static_cast<uint8_t *>(palloc(graph.shape.padded));
+        if (!graph.shape.own_inside) own_ = static_cast<uint8_t *>(palloc(graph.shape.own_bytes));
+        if (graph.shape.codec == Codec::kSparse) {
+            own_ = static_cast<uint8_t *>(palloc(MostOwnBytes(graph.shape)));
+            record_ = static_cast<char *>(palloc(graph.shape.size));
+        }
     }
 
     // The next searches are of this level, with this query. `keep` gets the own vectors, if given.
@@ -32,7 +38,11 @@ class PageStore {
         query_ = &query;
         level_ = level;
         keep_ = keep;
+        if (!graph_->shape.HasEdgeCodes()) ForgetSeen();
     }
+
+    // Searches in a graph of node codes also tell the range of the operator's distance.
+    void Measure(const QueryVector &query) { measured_ = &query; }
 
     const Graph &graph() const { return *graph_; }
     Relation index() const { return index_; }
@@ -40,6 +50,17 @@ class PageStore {
     // An edge is a hint: the slot may hold another node by now, or none. Each such hint is followed
     // in vain at most once a search.
     bool Expand(NodeLink link, float bound, Expansion *expansion) {
+        if (!graph_->shape.HasEdgeCodes()) return ExpandByNodes(link, bound, expansion);
+        return WithNode(link, [&](const NodeRecord &record, const Sq8View &own) {
+            ExpandRecord(record, own, *query_, bound, expansion);
+            if (keep_ != nullptr) Keep(own);
+        });
+    }
+
+    // Calls use(record, own vector) while the node's page is locked. False if the slot no longer
+    // holds that node.
+    template <class Use>
+    bool WithNode(NodeLink link, Use use) {
         CheckExists(link.id);
         const uint8_t *own = nullptr;
         if (!graph_->shape.own_inside) {
@@ -53,12 +74,13 @@ class PageStore {
             const NodeRecord record(graph_->shape, graph_->RecordAt(page.content, link.id));
             const NodeHeader &header = record.header();
             found = header.kind == SlotKind::kNode && header.generation == link.generation &&
-                    header.level == level_;
-            if (found) {
-                const Sq8View view = record.OwnVector(own);
-                ExpandRecord(record, view, *query_, bound, expansion);
-                if (keep_ != nullptr) Keep(view);
+                    header.level == level_ && HasSoundOwn(record);
+            if (found && shape().codec == Codec::kSparse && header.more != 0) {
+                memcpy(record_, record.base(), shape().size);
+                store::Close(page);
+                return WithLongNode(use);
             }
+            if (found) use(record, record.OwnVector(own));
         }
         store::Close(page);
         return found;
@@ -89,10 +111,29 @@ class PageStore {
   private:
     static constexpr int kPrefetched = 2048;
 
+    const RecordShape &shape() const { return graph_->shape; }
+
+    // Of a copy of the record: the rest of its own vector is elsewhere.
+    template <class Use>
+    bool WithLongNode(Use use) {
+        const NodeRecord record(shape(), record_);
+        memcpy(own_, record.Own(), shape().own_bytes);
+        if (!ReadContinuation(index_, *graph_, record.header().More(),
+                              reinterpret_cast<char *>(own_)))
+            return false;
+        use(record, record.OwnVector(own_));
+        return true;
+    }
+
+    bool ExpandByNodes(NodeLink link, float bound, Expansion *expansion);
+    void PrefetchOwn(NodeLink link);
+    void ForgetSeen();
+    void AddSeen(NodeId id);
+
     void Keep(const Sq8View &view) {
         if (keep_->count == keep_->capacity) return;
-        uint8_t *codes = keep_->codes + static_cast<size_t>(keep_->count) * graph_->shape.padded;
-        memcpy(codes, view.codes, graph_->shape.padded);
+        uint8_t *codes = keep_->codes + static_cast<size_t>(keep_->count) * MostOwnBytes(shape());
+        memcpy(codes, view.codes, OwnBytesOf(shape(), view.codes));
         keep_->views[keep_->count] = view;
         keep_->views[keep_->count++].codes = codes;
     }
@@ -100,7 +141,7 @@ class PageStore {
     // The own vector that leads the node's copy. Never changed while the node keeps its generation,
     // and read before the record, whose generation then vouches for it.
     void ReadOwnOutside(NodeId id) {
-        int offset = graph_->layout.CopyOffset(id), left = graph_->shape.padded;
+        int offset = graph_->layout.CopyOffset(id), left = graph_->shape.own_bytes;
         uint8_t *out = own_;
         for (BlockNumber block = graph_->layout.CopyBlock(id); left > 0; block++) {
             const int here = std::min(left, store::kPageCapacity - offset);
@@ -123,6 +164,12 @@ class PageStore {
     OwnVectors *keep_ = nullptr;
     uint64_t nodes_;  // at least so many ids have a page
     uint8_t *own_ = nullptr;
+    char *record_ = nullptr;  // with sparse vectors
+
+    // With node codes: the nodes whose distance this search has computed.
+    VisitedSet seen_{nullptr, 0, 0};
+    NodeId *seen_memory_ = nullptr;
+    const QueryVector *measured_ = nullptr;
 };
 static_assert(GraphStore<PageStore>);
 

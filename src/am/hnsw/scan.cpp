@@ -31,6 +31,7 @@ struct Found {
     NodeLink duplicates;
     RowId row;
     bool from_copy;  // the range is that of the copy
+    double floor;    // as `low`, but by the copy alone
 };
 
 struct ScanState {
@@ -100,14 +101,35 @@ void Enqueue(ScanState *state, const Found &found) {
     std::push_heap(state->queue, state->queue + state->queued, LaterFound);
 }
 
+// Notes a node; the caller makes a heap of the queue again.
 void Visit(const Graph &graph, ScanState *state, const Expansion &expansion) {
     Append(state, &state->expanded, &state->expanded_count, &state->expanded_capacity,
            expansion.link);
     if (!expansion.live || (!expansion.row && !expansion.next)) return;
+    const bool coded = graph.shape.HasEdgeCodes();
     const DistanceRange range =
-        RangeOfExpansion(graph, state->query, state->graph_query.sq8, expansion.distance,
-                         expansion.key, expansion.error);
-    Enqueue(state, {range.low, range.high, expansion.link, expansion.next, expansion.row, false});
+        coded ? RangeOfExpansion(graph, state->query, state->graph_query.sq8, expansion.distance,
+                                 expansion.key, expansion.error)
+              : DistanceRange{expansion.low, expansion.high};
+    const Found found = {range.low,     range.high, expansion.link, expansion.next,
+                         expansion.row, !coded,     range.low};
+    Append(state, &state->queue, &state->queued, &state->queue_capacity, found);
+}
+
+// Asks for the copies of the nodes that are going to leave first, then makes a heap.
+void OrderQueue(const Graph &graph, Relation index, ScanState *state) {
+    constexpr int kSoon = 16;
+    const int soon = std::min(state->queued, kSoon);
+    const auto nearer = [](const Found &a, const Found &b) { return LaterFound(b, a); };
+    if (soon < state->queued)
+        std::nth_element(state->queue, state->queue + soon, state->queue + state->queued, nearer);
+    if (graph.layout.pages_per_copy == 1)
+        for (int i = 0; i < soon; i++)
+            if (!state->queue[i].from_copy)
+                store::Prefetch(index, graph.layout.CopyBlock(state->queue[i].link.id),
+                                graph.layout.CopyOffset(state->queue[i].link.id),
+                                graph.layout.copy_size);
+    std::make_heap(state->queue, state->queue + state->queued, LaterFound);
 }
 
 // The first search: the nearest of a pool as wide as hnsw.ef_search wants it.
@@ -117,11 +139,13 @@ void Search(const Graph &graph, Relation index, const Entry &entry, ScanState *s
     Candidate starts[kDescentEntries];
     const int count = Descend(store, state->graph_query, entry, 0, state->search, starts);
     store.Aim(state->graph_query, 0);
+    store.Measure(state->query);
     Pool pool(state->search.pool, state->search.width);
     VisitedSet visited(state->search.visited, state->search.visited_slots);
     for (int i = 0; i < count; i++) pool.Push(starts[i].key, starts[i].Link());
     SearchGraph(store, pool, visited, state->search.expansion,
                 [&](const Expansion &expansion) { Visit(graph, state, expansion); });
+    OrderQueue(graph, index, state);
 }
 
 Size FrontierLimit() {
@@ -151,6 +175,7 @@ void AddToFrontier(ScanState *state, const Expansion &expansion, const VisitedSe
 void SearchOn(const Graph &graph, Relation index, ScanState *state, int64 expansions) {
     PageStore store(index, graph);
     store.Aim(state->graph_query, 0);
+    store.Measure(state->query);
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     if (!state->collecting) {
         state->visited_slots = std::bit_ceil(static_cast<size_t>(state->expanded_count) * 4 + 1024);
@@ -188,6 +213,7 @@ void SearchOn(const Graph &graph, Relation index, ScanState *state, int64 expans
         Visit(graph, state, *state->search.expansion);
         AddToFrontier(state, *state->search.expansion, visited);
     }
+    OrderQueue(graph, index, state);
     state->visited_count = visited.count();
     state->exhausted = state->frontier_count == 0;
 }
@@ -215,6 +241,7 @@ bool RefineHead(const Graph &graph, Relation index, ScanState *state) {
         range = RangeOfCopy(graph, state->query, copy);
         pfree(copy);
     }
+    found.floor = range.low;
     // Both ranges hold the distance, so a node does not go back behind what has gone out already.
     // (Where they do not meet, the first was an unlucky guess.)
     if (found.low <= range.high && range.low <= found.high) {
@@ -261,7 +288,9 @@ bool Emit(IndexScanDesc scan, ScanState *state, RowId row) {
     ItemPointerSet(&scan->xs_heaptid,
                    static_cast<BlockNumber>(row.block_high) << 16 | row.block_low, row.item);
     scan->xs_recheckorderby = state->current_recheck;
-    scan->xs_orderbyvals[0] = Float8GetDatum(state->current.low);
+    // The executor raises an error where a row that it compares again is nearer than this.
+    scan->xs_orderbyvals[0] =
+        Float8GetDatum(state->current_recheck ? state->current.floor : state->current.low);
     scan->xs_orderbynulls[0] = state->query.is_zero;
     scan->xs_recheck = false;
     return true;
@@ -303,12 +332,15 @@ void Start(IndexScanDesc scan, ScanState *state) {
         ReadNullQuery(graph, &state->query);
     else
         ReadQueryVector(graph, value, &state->query);
-    state->graph_query = PrepareQuery(graph.shape, state->query.rotated,
-                                      IsInnerProduct(graph.opclass), state->query.table_memory);
-    state->search = NewSearchMemory(PoolWidthFor(graph.shape, state->ef_search));
+    state->graph_query = GraphQueryOf(graph, state->query);
+    state->search = NewSearchMemory(SearchWidthFor(graph.shape, state->ef_search));
     state->emit_limit = state->ef_search;
     state->last = state->reached = -std::numeric_limits<double>::infinity();
     Search(graph, index, entry, state);
+    // In few dimensions neighbourhoods overlap so much that the pool fills with repetitions and
+    // ends before as many nodes as were asked for have been seen.
+    if (state->expanded_count < state->ef_search)
+        SearchOn(graph, index, state, state->ef_search + state->ef_search / 4);
     MemoryContextSwitchTo(before);
     state->started = true;
 }

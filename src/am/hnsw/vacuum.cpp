@@ -24,6 +24,7 @@
 //   if a slot were freed meanwhile: hence delete_xid, which is set again when the last way to a
 //   slot was closed, if that is one that a search must not miss (a chain, the entry).
 
+#include "am/hnsw/continuation.h"
 #include "am/hnsw/free_space.h"
 #include "am/hnsw/hnsw.h"
 #include "am/hnsw/link.h"
@@ -123,6 +124,8 @@ class Vacuum {
           nodes_(graph_.layout.NodesWithin(blocks_)) {
         dead_ = static_cast<uint8 *>(AllocateZero(nodes_ / 8 + 1));
         freeable_ = static_cast<uint8 *>(AllocateZero(blocks_ / 8 + 1));
+        if (shape_.codec == Codec::kSparse)
+            continued_ = static_cast<uint8 *>(AllocateZero(nodes_ / 8 + 1));
     }
 
     void RemoveRows(const DeadRows &dead_rows);
@@ -177,6 +180,12 @@ class Vacuum {
     int Compact(DuplicatesRecord *record, const DeadRows &dead_rows);
     void NotePage(BlockNumber block, const store::PageRef &page);
     void NoteFreeSlots(BlockNumber block, int free);
+    void NoteContinuation(NodeLink link, const ContinuationRecord &record);
+    void FreeLostContinuations();
+    void SetContinued(NodeLink link) {
+        if (link && link.id < nodes_)
+            continued_[link.id / 8] |= static_cast<uint8>(1 << link.id % 8);
+    }
     void NoteNode(BlockNumber block, NodeId id, const NodeHeader &header);
     void NoteTombstone(BlockNumber block, uint64_t delete_xid);
     [[noreturn]] void RaiseUnknownSlot(BlockNumber block);
@@ -197,7 +206,11 @@ class Vacuum {
     bool IsSuspect(NodeLink link);
     bool MendRecord(NodeId id, const NodeRecord &record);
     int ClearDeadEdges(NodeId id, const NodeRecord &record);
+    bool HasOwnInside(const NodeRecord &record) const {
+        return shape_.own_inside && (shape_.codec != Codec::kSparse || record.header().more == 0);
+    }
     bool MeasureFrom(NodeId id, const NodeRecord &record);
+    void CollectByNodes(NodeId id, const NodeRecord &dead);
     void CollectFrom(NodeId id, const NodeRecord &record, NodeLink tombstone);
     void OfferReplacements(const NodeRecord &record, int64 most);
     bool ApplyPage(BlockNumber block);
@@ -220,13 +233,15 @@ class Vacuum {
 
     uint8 *dead_;  // a bit per id: no live node was in it. A hint: slots are used again
     uint8 *anchored_ = nullptr;  // a bit per id: it is anchored at a live node
-    uint8 *freeable_;           // a bit per block: there are tombstones that may be freed
+    uint8 *freeable_;            // a bit per block: there are tombstones that may be freed
     FullTransactionId newest_removable_ = InvalidFullTransactionId;
     BlockNumber removable_block_ = InvalidBlockNumber;
     List<UpperNode> upper_;
     List<LevelNode> unlinked_;
-    List<LevelNode> lonely_;  // without any edge from them, or to them
-    List<NodeLink> owners_;   // of duplicates' slots that are tombstones
+    List<NodeLink> continuations_;  // old enough that their nodes would be there
+    uint8 *continued_ = nullptr;    // a bit per id: something leads to a continuation there
+    List<LevelNode> lonely_;        // without any edge from them, or to them
+    List<NodeLink> owners_;         // of duplicates' slots that are tombstones
     int64 rows_ = 0;
     int64 removed_ = 0;
     int64 tombstones_ = 0;
@@ -239,6 +254,7 @@ class Vacuum {
     char *neighbor_record_;
     uint8_t *codes_;
     uint8_t *neighbor_codes_;
+    uint8_t *kept_codes_;  // with node codes
     float *node_;
     float *neighbor_;
     void *query_memory_;
@@ -423,14 +439,36 @@ void Vacuum::NotePage(BlockNumber block, const store::PageRef &page) {
             } else {
                 rows_ += record->count;
             }
+        } else if (header.kind == SlotKind::kContinuation && shape_.codec == Codec::kSparse) {
+            NoteContinuation({id, header.generation}, *reinterpret_cast<const ContinuationRecord *>(
+                                                          graph_.RecordAt(page.content, id)));
         } else if (header.kind != SlotKind::kFree) {
             RaiseUnknownSlot(block);
         }
     });
 }
 
+// Where nothing leads to is looked at when all pages have been seen.
+void Vacuum::NoteContinuation(NodeLink link, const ContinuationRecord &record) {
+    SetContinued(record.Next());
+    if (GlobalVisCheckRemovableFullXid(table_, FullTransactionIdFromU64(record.written_xid)))
+        continuations_.Append(link);
+}
+
+// Left by inserts that did not get as far as their node.
+void Vacuum::FreeLostContinuations() {
+    for (int64 i = 0; i < continuations_.count; i++) {
+        const NodeLink link = continuations_.items[i];
+        if (continued_[link.id / 8] >> link.id % 8 & 1) continue;
+        VacuumDelayPoint();
+        FreeContinuation(index_, graph_, link);
+        found_space_ = true;
+    }
+}
+
 void Vacuum::NoteNode(BlockNumber block, NodeId id, const NodeHeader &header) {
     const NodeLink link = {id, header.generation};
+    if (shape_.codec == Codec::kSparse) SetContinued(header.More());
     if (header.flags & kTombstone) return NoteTombstone(block, header.delete_xid);
     if (header.row) rows_++;
     if (header.level > 0) upper_.Append({link, header.Next(), header.level, true});
@@ -603,8 +641,9 @@ void Vacuum::MendEdges() {
     before_ = static_cast<char *>(aligned(store::kPageCapacity));
     after_ = static_cast<char *>(aligned(store::kPageCapacity));
     neighbor_record_ = static_cast<char *>(aligned(shape_.size));
-    codes_ = static_cast<uint8_t *>(aligned(shape_.padded));
-    neighbor_codes_ = static_cast<uint8_t *>(aligned(shape_.padded));
+    codes_ = static_cast<uint8_t *>(aligned(MostOwnBytes(shape_)));
+    neighbor_codes_ = static_cast<uint8_t *>(aligned(MostOwnBytes(shape_)));
+    kept_codes_ = static_cast<uint8_t *>(aligned(MostOwnBytes(shape_)));
     node_ = static_cast<float *>(aligned(shape_.padded * sizeof(float)));
     neighbor_ = static_cast<float *>(aligned(shape_.padded * sizeof(float)));
     query_memory_ = aligned(QueryBytes(shape_));
@@ -677,9 +716,8 @@ void Vacuum::AnchorAll() {
 bool Vacuum::Anchor(NodeLink node, int level, LinkMemory &memory) {
     const NodeRecord record(shape_, neighbor_record_);
     Sq8View own = record.OwnVector();
-    if (!shape_.own_inside && !ReadOwn(index_, graph_, node, codes_, &own)) return true;
-    ActiveKernels().codes.decode_u8(own.codes, own.scale, own.offset, node_, shape_.padded);
-    query_ = PrepareQuery(shape_, node_, false, query_memory_);
+    if (!HasOwnInside(record) && !ReadOwn(index_, graph_, node, codes_, &own)) return true;
+    query_ = QueryOfNode(shape_, own, node_, query_memory_);
     replacements_.count = 0;
     for (int slot = 0; slot < shape_.edges; slot++)
         if (record.Link(slot)) replacements_.Append({record.Link(slot), EdgeLength(record, slot)});
@@ -743,11 +781,10 @@ int Vacuum::ClearDeadEdges(NodeId id, const NodeRecord &record) {
 bool Vacuum::MeasureFrom(NodeId id, const NodeRecord &record) {
     if (measured_) return true;
     Sq8View own = record.OwnVector();
-    if (!shape_.own_inside &&
+    if (!HasOwnInside(record) &&
         !ReadOwn(index_, graph_, {id, record.header().generation}, codes_, &own))
         return false;
-    ActiveKernels().codes.decode_u8(own.codes, own.scale, own.offset, node_, shape_.padded);
-    query_ = PrepareQuery(shape_, node_, false, query_memory_);
+    query_ = QueryOfNode(shape_, own, node_, query_memory_);
     return measured_ = true;
 }
 
@@ -760,6 +797,7 @@ void Vacuum::CollectFrom(NodeId id, const NodeRecord &record, NodeLink tombstone
     store::Close(page);
     const NodeRecord dead(shape_, neighbor_record_);
     if (dead.header().level != record.header().level) return;
+    if (!shape_.HasEdgeCodes()) return CollectByNodes(id, dead);
 
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     const float distance = QueryDistance(shape_, query_, own);
@@ -775,6 +813,18 @@ void Vacuum::CollectFrom(NodeId id, const NodeRecord &record, NodeLink tombstone
     }
 }
 
+// With node codes: the distance from each of them.
+void Vacuum::CollectByNodes(NodeId id, const NodeRecord &dead) {
+    for (int slot = 0; slot < shape_.edges; slot++) {
+        const NodeLink link = dead.Link(slot);
+        Sq8View view;
+        if (!link || link.id == id || IsSuspect(link) ||
+            !ReadOwn(index_, graph_, link, neighbor_codes_, &view))
+            continue;
+        replacements_.Append({link, NodeDistanceFrom(shape_, query_, view)});
+    }
+}
+
 // Offers the nearest of the replacements to a copy of the node's record.
 void Vacuum::OfferReplacements(const NodeRecord &record, int64 most) {
     Replacement *items = replacements_.items, *end = items + replacements_.count;
@@ -786,6 +836,16 @@ void Vacuum::OfferReplacements(const NodeRecord &record, int64 most) {
     for (; items < end && most > 0; items++, most--) {
         Sq8View view;
         if (!ReadOwn(index_, graph_, items->link, neighbor_codes_, &view)) continue;
+        if (!shape_.HasEdgeCodes()) {
+            float distances[kMaxEdges];
+            const GraphQuery newcomer =
+                PrepareNodeQuery(shape_, view, false, neighbor_query_memory_);
+            if (MeasureOnPages(index_, graph_, record, items->link, newcomer, items->distance,
+                               OfferKind::kOrdinary, kept_codes_, distances))
+                OfferNodeEdge(record, items->link, items->distance, distances,
+                              OfferKind::kOrdinary);
+            continue;
+        }
         ActiveKernels().codes.decode_u8(view.codes, view.scale, view.offset, neighbor_,
                                         shape_.padded);
         const GraphQuery query = PrepareQuery(shape_, neighbor_, false, neighbor_query_memory_);
@@ -829,7 +889,8 @@ void Vacuum::RelinkAll(const List<LevelNode> &nodes) {
         PageStore store(index_, graph_);
         // Memory that is made when needed must not go with the context.
         if (!shape_.own_inside && memory.outside == nullptr)
-            memory.outside = static_cast<uint8_t *>(MemoryContextAlloc(before, shape_.padded));
+            memory.outside =
+                static_cast<uint8_t *>(MemoryContextAlloc(before, MostOwnBytes(shape_)));
         Relink(store, entry, node.link, node.level, memory);
         MemoryContextSwitchTo(before);
         MemoryContextReset(context);
@@ -842,10 +903,12 @@ void Vacuum::RelinkAll(const List<LevelNode> &nodes) {
 // What pass 1 found removable; a tombstone of this run, or one that was stamped again by it, is
 // newer than any of these.
 void Vacuum::FreeSlots() {
+    FreeLostContinuations();
     if (!FullTransactionIdIsValid(newest_removable_)) return;
     if (store::NeedsWal(index_) && XLogStandbyInfoActive())
         LogReuse(index_, table_, removable_block_, newest_removable_);
     const uint64_t newest = U64FromFullTransactionId(newest_removable_);
+    List<NodeLink> rests;
     for (BlockNumber block = graph_.layout.first_group; block < blocks_; block++) {
         if (!(freeable_[block / 8] >> block % 8 & 1)) continue;
         VacuumDelayPoint();
@@ -858,7 +921,10 @@ void Vacuum::FreeSlots() {
             memcpy(&head, record, sizeof(head));
             if (!head.IsTombstone()) return;
             const bool is_node = head.kind() == SlotKind::kNode;
+            if (!is_node && head.kind() != SlotKind::kDuplicates) return;
             if ((is_node ? head.node.delete_xid : head.duplicates.delete_xid) > newest) return;
+            if (is_node && shape_.codec == Codec::kSparse && head.node.more != 0)
+                rests.Append(head.node.More());
             memset(record, 0, shape_.size);
             auto *header = reinterpret_cast<NodeHeader *>(record);
             header->kind = SlotKind::kFree;
@@ -869,6 +935,7 @@ void Vacuum::FreeSlots() {
         store::Close(page);
         NoteFreeSlots(block, free);
     }
+    for (int64 i = 0; i < rests.count; i++) FreeContinuation(index_, graph_, rests.items[i]);
 }
 
 void Vacuum::Finish(IndexBulkDeleteResult *stats) {

@@ -2,6 +2,7 @@
 
 #include "am/hnsw/write.h"
 
+#include "am/hnsw/continuation.h"
 #include "am/hnsw/free_space.h"
 
 #include "store/blob.h"
@@ -117,7 +118,8 @@ class Writer {
     void Begin(uint64_t seed, const Entry &entry) {
         const MetaPage meta = MetaPageOf(graph_, seed, entry);
         memcpy(bulk_.Next(store::PageKind::kMeta), &meta, sizeof(meta));
-        store::AppendBlob(bulk_, graph_.centre, graph_.shape.dimensions * sizeof(float));
+        if (graph_.shape.HasEdgeCodes())
+            store::AppendBlob(bulk_, graph_.centre, graph_.shape.dimensions * sizeof(float));
     }
 
     void WriteNodes(const GraphBuilder &builder, const Placement &placement,
@@ -125,11 +127,11 @@ class Writer {
         builder_ = &builder;
         placement_ = placement;
         duplicates_ = duplicates;
-        next_slot_ = placement.count;
+        next_slot_ = tail_ = placement.count;
+        rest_at_ = graph_.shape.own_bytes;
         const uint64_t nodes = placement.count;
         uint64_t written = 0;
-        for (NodeId group = 0; written < nodes || duplicate_cursor_ < builder.duplicates();
-             group++) {
+        for (NodeId group = 0; written < nodes || tail_ < next_slot_; group++) {
             const NodeId first = group * graph_.layout.GroupNodes();
             for (int page = 0; page < graph_.layout.node_pages; page++) {
                 char *content = bulk_.Next(store::PageKind::kNodes);
@@ -137,7 +139,6 @@ class Writer {
                     const NodeId id =
                         first + static_cast<NodeId>(page * graph_.layout.nodes_per_page + slot);
                     WriteSlot(id, content + static_cast<Size>(slot) * graph_.shape.size);
-                    end_ = id < nodes || wrote_duplicates_ ? id + 1 : end_;
                 }
             }
             WriteCopies(first);
@@ -154,11 +155,44 @@ class Writer {
 
   private:
     void WriteSlot(NodeId id, char *out) {
-        wrote_duplicates_ = false;
         if (id < placement_.count)
             WriteNode(id, out);
-        else if (duplicate_cursor_ < builder_->duplicates())
-            WriteDuplicates(id, out);
+        else if (tail_ < next_slot_)
+            WriteTail(id, out);
+        else
+            return;
+        end_ = id + 1;
+    }
+
+    // What has no room in the nodes, in their order: of each the duplicates, then the rest of its
+    // own vector.
+    void WriteTail(NodeId id, char *out) {
+        tail_++;
+        for (;; tail_node_++, rest_at_ = graph_.shape.own_bytes) {
+            if (duplicate_cursor_ < builder_->duplicates() &&
+                duplicates_[duplicate_cursor_].owner == tail_node_)
+                return WriteDuplicates(id, out);
+            if (rest_at_ < WholeBytes(tail_node_)) return WriteRest(id, out);
+        }
+    }
+
+    // Of a node's own vector, if that goes on beyond the record; else 0.
+    int WholeBytes(NodeId id) const {
+        if (graph_.shape.codec != Codec::kSparse) return 0;
+        const NodeHeader &header = builder_->Record(placement_.old_ids[id]).header();
+        return header.more == 0 ? 0 : OwnBytesOf(graph_.shape, Whole(header));
+    }
+    static const char *Whole(const NodeHeader &header) {
+        return reinterpret_cast<const char *>(static_cast<uintptr_t>(header.more));
+    }
+
+    void WriteRest(NodeId id, char *out) {
+        const NodeHeader &header = builder_->Record(placement_.old_ids[tail_node_]).header();
+        const int whole = WholeBytes(tail_node_);
+        rest_at_ += FillContinuation(graph_.shape, out, Whole(header) + rest_at_, whole - rest_at_);
+        auto *record = reinterpret_cast<ContinuationRecord *>(out);
+        record->written_xid = FirstNormalTransactionId;
+        if (rest_at_ < whole) record->next = id + 1;
     }
 
     void WriteNode(NodeId id, char *out) {
@@ -168,15 +202,23 @@ class Writer {
         for (int slot = 0; slot < graph_.shape.edges; slot++)
             if (record.Link(slot)) record.Ids()[slot] = placement_.new_ids[record.Ids()[slot]];
         NodeHeader &header = record.header();
-        if (header.level > 0) {
+        if (header.level > 0)
             header.next = placement_.new_ids[header.next];
-            return;
-        }
+        else
+            PlaceDuplicates(id, &header);
+        const int rest = WholeBytes(id) - graph_.shape.own_bytes,
+                  room = graph_.shape.ContinuationBytes();
+        if (rest <= 0) return;
+        header.SetMore({next_slot_, 0});
+        next_slot_ += static_cast<NodeId>((rest + room - 1) / room);
+    }
+
+    void PlaceDuplicates(NodeId id, NodeHeader *header) {
         const uint64_t first = owner_cursor_;
         while (owner_cursor_ < builder_->duplicates() && duplicates_[owner_cursor_].owner == id)
             owner_cursor_++;
         if (owner_cursor_ == first) return;
-        header.SetNext({next_slot_, 0});
+        header->SetNext({next_slot_, 0});
         const uint64_t capacity = graph_.shape.DuplicateCapacity();
         next_slot_ += static_cast<NodeId>((owner_cursor_ - first + capacity - 1) / capacity);
     }
@@ -197,7 +239,6 @@ class Writer {
             }
             record->Rows()[record->count++] = duplicates_[duplicate_cursor_++].row;
         }
-        wrote_duplicates_ = true;
     }
 
     // The copies of one group's nodes, over its pages of copies.
@@ -231,7 +272,9 @@ class Writer {
     uint64_t owner_cursor_ = 0;      // duplicates whose owner has been written
     uint64_t duplicate_cursor_ = 0;  // duplicates written
     NodeId next_slot_ = 0;           // for the next owner's duplicates
-    bool wrote_duplicates_ = false;
+    NodeId tail_ = 0;                // the next id behind the nodes
+    NodeId tail_node_ = 0;           // whose tail is written
+    int rest_at_ = 0;                // so much of its own vector has been written
     NodeId end_ = 0;
 };
 

@@ -1,0 +1,298 @@
+// Node codes; see the header.
+
+#include "core/node_codec.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "core/metric.h"
+
+namespace vecx {
+namespace {
+
+// Codes of lengths: steps of a 16th of a power of two, so that the unit, which stands in the
+// record's header, is in the middle. Where lengths may be negative, half of the codes are for
+// those.
+constexpr int kCodesPerOctave = 16;
+constexpr int kLastCode = 255, kSignedZero = 128;
+
+constexpr float kRoots[kCodesPerOctave] = {1.0f,        1.04427378f, 1.09050773f, 1.13878863f,
+                                           1.18920712f, 1.24185781f, 1.29683955f, 1.35425555f,
+                                           1.41421356f, 1.47682615f, 1.54221083f, 1.61049033f,
+                                           1.68179283f, 1.75625216f, 1.83400809f, 1.91520656f};
+
+// The code of a positive length among 1..last, and back; last + 1 is a multiple of 32.
+int EncodeMagnitude(float length, float unit, int last) {
+    const double octaves = std::log2(static_cast<double>(length) / static_cast<double>(unit));
+    const int code = (last + 1) / 2 + static_cast<int>(std::lrint(octaves * kCodesPerOctave));
+    return std::clamp(code, 1, last);
+}
+
+float DecodeMagnitude(int code, float unit, int last) {
+    const int octave = code / kCodesPerOctave - (last + 1) / 2 / kCodesPerOctave;
+    return unit * kRoots[code % kCodesPerOctave] * std::bit_cast<float>((octave + 127) << 23);
+}
+
+float Finite(double distance) {
+    constexpr double kLargest = std::numeric_limits<float>::max();
+    return distance < kLargest ? static_cast<float>(std::max(distance, -kLargest)) : kLargest;
+}
+
+struct DenseView {
+    float scale;
+    const uint8_t *elements;
+};
+
+DenseView DenseOf(const void *own) {
+    DenseView view;
+    memcpy(&view.scale, own, sizeof(view.scale));
+    view.elements = static_cast<const uint8_t *>(own) + sizeof(CopyHeader);
+    return view;
+}
+
+const DistanceKernels &KernelsFor(Codec codec) {
+    return codec == Codec::kHalves ? ActiveKernels().f16 : ActiveKernels().f32;
+}
+
+// Of copies whose halves are multiples of different numbers, which is rare.
+double ScaledL1(const DenseView &a, const DenseView &b, int n) {
+    constexpr int kPart = 256;
+    float x[kPart], y[kPart];
+    const Kernels &kernels = ActiveKernels();
+    double sum = 0;
+    for (int from = 0; from < n; from += kPart) {
+        const int count = std::min(kPart, n - from);
+        kernels.half_to_float(a.elements + 2 * from, x, count);
+        kernels.half_to_float(b.elements + 2 * from, y, count);
+        for (int i = 0; i < count; i++) sum += std::fabs(a.scale * x[i] - b.scale * y[i]);
+    }
+    return sum;
+}
+
+double DenseProduct(const RecordShape &shape, const DenseView &a, const DenseView &b) {
+    return static_cast<double>(a.scale) * b.scale *
+           KernelsFor(shape.codec).inner_product(a.elements, b.elements, shape.dimensions);
+}
+
+double DenseNorm(const RecordShape &shape, const DenseView &a) {
+    return static_cast<double>(a.scale) * a.scale *
+           KernelsFor(shape.codec).squared_norm(a.elements, shape.dimensions);
+}
+
+double DenseDistance(const RecordShape &shape, const Sq8View &a, const Sq8View &b) {
+    const DenseView x = DenseOf(a.codes), y = DenseOf(b.codes);
+    const DistanceKernels &kernels = KernelsFor(shape.codec);
+    const int n = shape.dimensions;
+    const bool alike = x.scale == y.scale;
+    switch (shape.metric) {
+        case Metric::kCosine:
+            return 1 - CosineSimilarity(
+                           {static_cast<float>(DenseProduct(shape, x, y)), a.norm, b.norm});
+        case Metric::kL1:
+            return alike ? static_cast<double>(x.scale) * kernels.l1(x.elements, y.elements, n)
+                         : ScaledL1(x, y, n);
+        default:
+            if (alike)
+                return static_cast<double>(x.scale) * x.scale *
+                       kernels.l2_squared(x.elements, y.elements, n);
+            return std::max(
+                0.0, DenseNorm(shape, x) + DenseNorm(shape, y) - 2 * DenseProduct(shape, x, y));
+    }
+}
+
+float SquaredNorm(const SparseList &list) {
+    float sum = 0;
+    for (int32_t i = 0; i < list.count; i++) sum += list.values[i] * list.values[i];
+    return sum;
+}
+
+double SparseDistance(const RecordShape &shape, const Sq8View &a, const Sq8View &b) {
+    const SparseList x = SparseListOf(shape, a.codes), y = SparseListOf(shape, b.codes);
+    switch (shape.metric) {
+        case Metric::kCosine:
+            return 1 - CosineSimilarity({SparseInnerProduct(x, y), a.norm, b.norm});
+        case Metric::kL1:
+            return SparseL1(x, y);
+        case Metric::kInnerProduct:
+            return -static_cast<double>(SparseInnerProduct(x, y));
+        default:
+            return SparseL2Squared(x, y);
+    }
+}
+
+constexpr uint32_t kTableSlots = 4096;
+static_assert(kTableSlots >= 4 * kMaxSparseElements &&
+              kTableSlots * (sizeof(int32_t) + sizeof(float)) == kMostNodeQueryBytes);
+
+uint32_t SlotOf(const SparseTable &table, int32_t index) {
+    return static_cast<uint32_t>(index) * table.multiplier >> table.shift & (kTableSlots - 1);
+}
+
+SparseTable FillTable(const SparseList &list, void *memory) {
+    auto *indices = static_cast<int32_t *>(memory);
+    auto *values = reinterpret_cast<float *>(indices + kTableSlots);
+    memset(indices, 0xff, kTableSlots * sizeof(int32_t));
+    memset(values, 0, kTableSlots * sizeof(float));
+    const bool direct = list.dimensions <= static_cast<int32_t>(kTableSlots);
+    SparseTable table = {indices, values, direct ? 1 : 0x9e3779b1u, direct ? 0 : 15, 0};
+    for (int32_t i = 0; i < list.count; i++) {
+        uint32_t slot = SlotOf(table, list.indices[i]);
+        while (indices[slot] >= 0) slot = (slot + 1) & (kTableSlots - 1);
+        indices[slot] = list.indices[i];
+        values[slot] = list.values[i];
+        table.absolute += std::fabs(list.values[i]);
+    }
+    return table;
+}
+
+// The value at an index, or 0. Nobody can predict whether it is there, so no branch asks that: only
+// whether another index has its slot.
+float LookUp(const SparseTable &table, int32_t index) {
+    uint32_t slot = SlotOf(table, index);
+    for (;;) {
+        const int32_t found = table.indices[slot];
+        const int32_t other = (found ^ index) & ~(found >> 31);
+        if (other == 0) [[likely]]
+            return table.values[slot];
+        slot = (slot + 1) & (kTableSlots - 1);
+    }
+}
+
+// The sum of term(value, value in the table or 0) over the list; several sums, since the CPU can
+// add them up side by side.
+template <class Term>
+float SumByLookUp(const SparseTable &table, const SparseList &list, Term term) {
+    float a = 0, b = 0, c = 0, d = 0;
+    int32_t i = 0;
+    const auto at = [&](int32_t of) {
+        return term(list.values[of], LookUp(table, list.indices[of]));
+    };
+    for (; i + 4 <= list.count; i += 4) {
+        a += at(i);
+        b += at(i + 1);
+        c += at(i + 2);
+        d += at(i + 3);
+    }
+    for (; i < list.count; i++) a += at(i);
+    return (a + b) + (c + d);
+}
+
+double LookUpDistance(const RecordShape &shape, const GraphQuery &query, const Sq8View &node) {
+    const SparseList list = SparseListOf(shape, node.codes);
+    if (shape.metric == Metric::kL1)
+        return query.sparse.absolute + SumByLookUp(query.sparse, list, [](float x, float q) {
+                   return std::fabs(x - q) - std::fabs(q);
+               });
+    const float product = SumByLookUp(query.sparse, list, [](float x, float q) { return x * q; });
+    if (LinksByProduct(shape)) return -product;
+    switch (shape.metric) {
+        case Metric::kCosine:
+            return 1 - CosineSimilarity({product, query.vector.norm, node.norm});
+        default:
+            return std::max(0.0,
+                            static_cast<double>(query.vector.norm) + node.norm - 2.0 * product);
+    }
+}
+
+}  // namespace
+
+SparseList SparseListOf(const RecordShape &shape, const void *own) noexcept {
+    SparseHeader header;
+    memcpy(&header, own, sizeof(header));
+    const auto *indices =
+        reinterpret_cast<const int32_t *>(static_cast<const char *>(own) + sizeof(SparseHeader));
+    return {shape.dimensions, header.count, indices,
+            reinterpret_cast<const float *>(indices + header.count)};
+}
+
+int OwnBytesOf(const RecordShape &shape, const void *own) noexcept {
+    if (shape.codec != Codec::kSparse) return shape.own_bytes;
+    SparseHeader header;
+    memcpy(&header, own, sizeof(header));
+    return SparseBytes(header.count);
+}
+
+int MostOwnBytes(const RecordShape &shape) noexcept {
+    return shape.codec == Codec::kSparse ? SparseBytes(kMaxSparseElements) : shape.own_bytes;
+}
+
+bool HasSoundOwn(const NodeRecord &record) noexcept {
+    const RecordShape &shape = record.shape();
+    if (shape.codec != Codec::kSparse) return true;
+    SparseHeader header;
+    memcpy(&header, record.Own(), sizeof(header));
+    const int room =
+        record.header().more == 0 ? SparseCapacity(shape.own_bytes) : kMaxSparseElements;
+    return header.count >= 0 && header.count <= room;
+}
+
+float OwnNorm(const RecordShape &shape, const void *own) noexcept {
+    if (shape.codec == Codec::kSparse) return SquaredNorm(SparseListOf(shape, own));
+    if (shape.metric != Metric::kCosine) return 0;
+    return static_cast<float>(DenseNorm(shape, DenseOf(own)));
+}
+
+float NodeDistance(const RecordShape &shape, const Sq8View &a, const Sq8View &b) noexcept {
+    switch (shape.codec) {
+        case Codec::kBits: {
+            const BitKernels &kernels = ActiveKernels().bits;
+            if (shape.metric == Metric::kHamming)
+                return static_cast<float>(kernels.hamming(a.codes, b.codes, shape.own_bytes));
+            return static_cast<float>(
+                JaccardDistance(kernels.overlap(a.codes, b.codes, shape.own_bytes)));
+        }
+        case Codec::kSparse:
+            return Finite(SparseDistance(shape, a, b));
+        default:
+            return Finite(DenseDistance(shape, a, b));
+    }
+}
+
+size_t NodeQueryBytes(const RecordShape &shape) noexcept {
+    return shape.codec == Codec::kSparse ? kMostNodeQueryBytes : 0;
+}
+
+GraphQuery PrepareNodeQuery(const RecordShape &shape, const Sq8View &vector, bool inner_product,
+                            void *memory) noexcept {
+    GraphQuery query = {};
+    query.vector = vector;
+    query.inner_product = inner_product;
+    if (shape.codec == Codec::kSparse)
+        query.sparse = FillTable(SparseListOf(shape, vector.codes), memory);
+    return query;
+}
+
+float NodeDistanceFrom(const RecordShape &shape, const GraphQuery &query,
+                       const Sq8View &node) noexcept {
+    if (shape.codec == Codec::kSparse) return Finite(LookUpDistance(shape, query, node));
+    if (query.inner_product)
+        return Finite(-DenseProduct(shape, DenseOf(query.vector.codes), DenseOf(node.codes)));
+    return NodeDistance(shape, query.vector, node);
+}
+
+void SetNodeEdge(const NodeRecord &record, int slot, NodeLink neighbor, float length) noexcept {
+    const bool is_signed = LinksByProduct(record.shape());
+    const float size = std::fabs(length);
+    float &unit = record.header().addend_scale;
+    if (!(unit > 0)) unit = size;
+    const int code =
+        size > 0 ? EncodeMagnitude(size, unit, is_signed ? kLastCode - kSignedZero : kLastCode) : 0;
+    record.Ids()[slot] = neighbor.id;
+    record.Generations()[slot] = neighbor.generation;
+    record.LengthCodes()[slot] = static_cast<uint8_t>(!is_signed   ? code
+                                                      : length < 0 ? kSignedZero - code
+                                                                   : kSignedZero + code);
+}
+
+float NodeEdgeLength(const NodeRecord &record, int slot) noexcept {
+    const bool is_signed = LinksByProduct(record.shape());
+    const int code = record.LengthCodes()[slot] - (is_signed ? kSignedZero : 0);
+    if (code == 0) return 0;
+    const float size = DecodeMagnitude(std::abs(code), record.header().addend_scale,
+                                       is_signed ? kLastCode - kSignedZero : kLastCode);
+    return code < 0 ? -size : size;
+}
+
+}  // namespace vecx

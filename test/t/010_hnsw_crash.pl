@@ -1,0 +1,197 @@
+# The server is killed at random moments under a mixed load, again and again. After recovery each index gives what its table
+# holds, vecx_check finds nothing wrong, and every page that was replayed is as it was (wal_consistency_checking).
+# VECX_CRASH_CYCLES kills, 60 by default, but not longer than VECX_CRASH_SECONDS, 75 by default. VECX_SEED repeats a run's choices.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Time::HiRes qw(sleep time);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use VecxHnsw;
+
+my $cycles = environment('VECX_CRASH_CYCLES', 60);
+my $seconds = environment('VECX_CRASH_SECONDS', $cycles > 60 ? 100 * $cycles : 75);
+seed_random();
+
+my $node = PostgreSQL::Test::Cluster->new('crash');
+$node->init;
+$node->append_conf(
+    'postgresql.conf', q{
+    wal_consistency_checking = 'generic'
+    full_page_writes = on
+    autovacuum = off
+    shared_buffers = 4MB
+    checkpoint_timeout = 30s
+    min_wal_size = 32MB
+    max_wal_size = 48MB
+    log_line_prefix = '%m [%p] %e '
+    restart_after_crash = on
+    maintenance_work_mem = 8MB
+});
+$node->start;
+make_helpers($node);
+$node->safe_psql(
+    'postgres', q{
+    CREATE EXTENSION IF NOT EXISTS vecx;
+    CREATE TABLE small (id int, n int DEFAULT 0, v vector(8));
+    CREATE TABLE wide (id int, n int DEFAULT 0, v vector(1536));
+    CREATE UNLOGGED TABLE lost (id int, n int DEFAULT 0, v vector(8));
+    INSERT INTO small SELECT i, 0, make(i % 600, 8) FROM generate_series(1, 800) i;
+    INSERT INTO wide SELECT i, 0, make(i, 1536) FROM generate_series(1, 60) i;
+    CREATE INDEX small_v ON small USING hnsw (v vector_l2_ops);
+    CREATE INDEX wide_v ON wide USING hnsw (v vector_l2_ops) WITH (m = 8, ef_construction = 32);
+    CREATE INDEX lost_v ON lost USING hnsw (v vector_l2_ops);
+    CREATE INDEX small_id ON small (id);
+    CREATE INDEX wide_id ON wide (id);
+});
+my %dimensions = (small => 8, lost => 8, wide => 1536);
+
+# A thousand statements or so for one session; more than it will come to.
+sub statements
+{
+    my ($kind) = @_;
+    my $text = "SET hnsw.iterative_scan = relaxed_order; SET enable_seqscan = off;\n";
+    if ($kind eq 'write')
+    {
+        for (1 .. 300)
+        {
+            my $table = (qw(small small small small lost wide))[ int rand 6 ];
+            my $d = $dimensions{$table};
+            my ($i, $many, $k) = (int(rand 3000), 1 + int(rand($d > 100 ? 3 : 12)), int(rand 40));
+            my $insert = "INSERT INTO $table SELECT i, 0, make(i % 2000, $d) FROM generate_series($i, $i + $many) i;";
+            my $delete = "DELETE FROM $table WHERE id % 40 = $k;";
+            my $update = "UPDATE $table SET n = n + 1 WHERE id BETWEEN $i AND $i + 20;";
+            my $move = "UPDATE $table SET v = make(id + $k, $d) WHERE id BETWEEN $i AND $i + 10;";
+            $text .= (
+                $insert, $insert, $insert, $insert, $insert, $delete, $update, $move,
+                "BEGIN; $insert $delete ROLLBACK;",
+                "BEGIN; $insert SAVEPOINT s; $insert $delete ROLLBACK TO s; $move COMMIT;",
+                "BEGIN; SAVEPOINT a; $insert SAVEPOINT b; $update RELEASE b; RELEASE a; COMMIT;",
+                "SELECT count(*) FROM (SELECT id FROM $table ORDER BY v <-> make($i, $d) LIMIT 20) q;")[ int rand 12 ] . "\n";
+        }
+    }
+    elsif ($kind eq 'vacuum')
+    {
+        $text .= "SELECT pg_sleep(0.05); VACUUM (INDEX_CLEANUP ON, TRUNCATE " . (qw(on off))[ int rand 2 ] . ') '
+          . (qw(small small small wide lost))[ int rand 5 ] . ';' . (rand() < 0.2 ? 'CHECKPOINT;' : '') . "\n"
+          for 1 .. 100;
+    }
+    else
+    {
+        for (1 .. 50)
+        {
+            my $table = (qw(small small wide lost))[ int rand 4 ];
+            my $make = "INDEX %s extra ON $table USING hnsw (v vector_cosine_ops);";
+            $text .= "SELECT pg_sleep(random() * 0.2);\n"
+              . (
+                'DROP INDEX IF EXISTS extra;' . "\n" . sprintf("CREATE $make", ''),
+                'DROP INDEX IF EXISTS extra;' . "\n" . sprintf("CREATE $make", 'CONCURRENTLY'),
+                "REINDEX INDEX ${table}_v;", "REINDEX INDEX CONCURRENTLY ${table}_v;",
+                "BEGIN; TRUNCATE lost; INSERT INTO lost SELECT i, 0, make(i, 8) FROM generate_series(1, 20) i; "
+                  . (qw(COMMIT ROLLBACK))[ int rand 2 ] . ';')[ int rand 5 ] . "\n";
+        }
+    }
+    return $text;
+}
+
+# Kills all of the server, or one process of it, which makes the postmaster start anew.
+sub kill_something
+{
+    my $pid = $node->safe_psql('postgres', 'SELECT 1') && (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0];
+    if (rand() < 0.3)
+    {
+        my @backends = split ' ', `ps -o pid= --ppid $pid`;
+        # One that serves a session, as its title says; whichever.
+        my @serving = grep { (`ps -o args= -p $_` // '') =~ /\[local\]/ } @backends;
+        if (@serving)
+        {
+            kill 'KILL', $serving[ int rand @serving ];
+            return 'a backend';
+        }
+    }
+    kill 'STOP', $pid;
+    my @children = split ' ', `ps -o pid= --ppid $pid`;
+    kill 'KILL', $pid;
+    kill 'KILL', @children;
+    return 'all';
+}
+
+my ($cycle, $begin) = (0, time);
+my (%killed, %rows);
+my ($lost, $ghosts, $twice, $worst, $lost_after_vacuum) = (0, 0, 0, 0, 0);
+my ($errors, $warnings) = ('', '');
+for ($cycle = 1; $cycle <= $cycles && time - $begin < $seconds; $cycle++)
+{
+    my @sessions = map { session($node, statements($_)) } qw(write write write vacuum ddl);
+    sleep(0.1 + rand 0.7);
+    my $what = kill_something();
+    $killed{$what}++;
+    if ($what eq 'all') { finish($_) for @sessions; }
+    else
+    {
+        $_->{run}->kill_kill for @sessions;
+    }
+    if ($what eq 'all')
+    {
+        # Processes that are dying hold on to the shared memory for a moment.
+        my $started = 0;
+        for (1 .. 50)
+        {
+            unlink $node->data_dir . '/postmaster.pid';
+            $node->{_pid} = undef;
+            last if $started = $node->start(fail_ok => 1);
+            sleep 0.2;
+        }
+        BAIL_OUT('the server does not start again, see ' . $node->logfile) unless $started;
+    }
+    else
+    {
+        $node->poll_query_until('postgres', 'SELECT true') or BAIL_OUT('no recovery');
+    }
+
+    # Half of the time as it was left, else after VACUUM.
+    my $vacuumed = rand() < 0.5;
+    if ($vacuumed)
+    {
+        $node->safe_psql('postgres', "VACUUM (INDEX_CLEANUP ON) $_") for qw(small wide lost);
+    }
+    for my $table (qw(small wide lost))
+    {
+        my $found = index_errors($node, $table, $vacuumed);
+        $errors .= "cycle $cycle, $table: $found\n" if $found ne '';
+    }
+    my $unwanted = $node->safe_psql(
+        'postgres', q{SELECT string_agg('DROP INDEX ' || indexrelid::regclass || ';', ' ') FROM pg_index i JOIN pg_class c ON c.oid = indexrelid
+            JOIN pg_am a ON a.oid = c.relam WHERE amname = 'hnsw' AND (NOT indisvalid OR relname NOT IN ('small_v', 'wide_v', 'lost_v'))});
+    $node->safe_psql('postgres', $unwanted) if $unwanted ne '';
+    for my $table (qw(small wide lost))
+    {
+        my ($l, $g, $t, $all) = check_index($node, $table);
+        $rows{$table} += $all;
+        $ghosts += $g;
+        $twice += $t;
+        note("cycle $cycle, $table: $l lost, $g ghosts, $t twice of $all rows" . ($vacuumed ? ', after VACUUM' : '')) if $l || $g || $t;
+        if ($vacuumed) { $lost_after_vacuum += $l; }
+        else { $lost += $l; }
+    }
+    # Tables stay small, so that the load does much to few pages.
+    $node->safe_psql('postgres', 'DELETE FROM small WHERE id % 3 = 0') if $node->safe_psql('postgres', 'SELECT count(*) FROM small') > 3000;
+    $node->safe_psql('postgres', 'DELETE FROM wide WHERE id % 3 = 0') if $node->safe_psql('postgres', 'SELECT count(*) FROM wide') > 300;
+}
+$cycle--;
+my $all = $rows{small} + $rows{wide};
+note(sprintf('%d kills in %.0f s (all %d, a backend %d); %d rows compared',
+        $cycle, time - $begin, $killed{all} // 0, $killed{'a backend'} // 0, $all));
+cmp_ok($cycle, '>=', $cycles < 5 ? $cycles : 5, 'killed often');
+cmp_ok($all, '>', 1000, 'there were rows to lose');
+is($errors, '', 'vecx_check finds nothing');
+is($ghosts, 0, 'no row but those of the table');
+is($twice, 0, 'no row twice');
+cmp_ok($lost, '<=', $all / 1000, "next to no row out of reach ($lost)");
+is($lost_after_vacuum, 0, 'none at all after VACUUM');
+is(bad_log_lines($node, qr/terminated by signal 9/), '', 'nothing bad in the log');
+
+$node->stop;
+done_testing();

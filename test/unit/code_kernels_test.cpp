@@ -1,0 +1,459 @@
+// Every CPU level of the code kernels against plain formulas in double. Arrays end right before a
+// page that may not be accessed, so a kernel that goes past the end crashes here.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "core/half.h"
+#include "core/kernels.h"
+#include "guarded_memory.h"
+#include "levels.h"
+
+namespace vecx {
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+
+// All short lengths, hence all tails of all levels, and some as users have them.
+std::vector<size_t> Lengths() {
+    std::vector<size_t> lengths;
+    for (size_t n = 0; n <= 130; n++) lengths.push_back(n);
+    for (size_t n : {767, 768, 769, 1536, 16000, 16384}) lengths.push_back(n);
+    return lengths;
+}
+
+uint16_t HalfOf(float value) { return FloatToHalf(value).bits; }
+double ValueOf(uint16_t half) { return HalfToFloat(Half{half}); }
+
+// A query's tables and 32 edges, all arrays by themselves.
+struct Batch {
+    size_t rows;
+    int bits;
+    std::vector<uint8_t> tables;  // 32 per row, the low nibble's first
+    std::vector<uint8_t> codes;
+    std::vector<uint16_t> addend = std::vector<uint16_t>(kEdgeBatch, HalfOf(0));
+    std::vector<uint16_t> factor = std::vector<uint16_t>(kEdgeBatch, HalfOf(1));
+    std::vector<uint16_t> norm = std::vector<uint16_t>(kEdgeBatch, HalfOf(0));
+    bool has_norm = false;
+    float step = 1, bias = 0, addend_scale = 1, factor_scale = 1, base = 0;
+
+    Batch(size_t rows, int bits, std::minstd_rand &random) : rows(rows), bits(bits) {
+        std::uniform_int_distribution<int> entry(0, 127), code(0, 255);
+        for (size_t i = 0; i < rows * 32; i++)
+            tables.push_back(static_cast<uint8_t>(entry(random)));
+        for (size_t i = 0; i < rows * kEdgeBatch * static_cast<size_t>(bits); i++)
+            codes.push_back(static_cast<uint8_t>(code(random)));
+    }
+
+    void RandomHalves(std::minstd_rand &random) {
+        std::normal_distribution<float> value;
+        for (std::vector<uint16_t> *halves : {&addend, &factor, &norm})
+            for (uint16_t &half : *halves) half = HalfOf(value(random));
+        has_norm = true;
+        step = 0.01f, bias = -3, addend_scale = 2.5f, factor_scale = 0.75f, base = 11;
+    }
+
+    std::vector<uint8_t> Entries() const {
+        std::vector<uint8_t> entries(rows * 64);
+        for (size_t row = 0; row < rows; row++)
+            for (size_t nibble = 0; nibble < 2; nibble++)
+                for (size_t copy = 0; copy < 2; copy++)
+                    memcpy(&entries[row / 2 * 128 + nibble * 64 + row % 2 * 32 + copy * 16],
+                           &tables[row * 32 + nibble * 16], 16);
+        return entries;
+    }
+
+    double Sum(size_t edge) const {
+        double sum = 0;
+        for (size_t plane = 0; plane < static_cast<size_t>(bits); plane++)
+            for (size_t row = 0; row < rows; row++) {
+                const uint8_t code = codes[(plane * rows + row) * kEdgeBatch + edge];
+                sum += (tables[row * 32 + (code & 15)] + tables[row * 32 + 16 + (code >> 4)]) /
+                       (plane == 0 ? 1.0 : 2.0);
+            }
+        return sum;
+    }
+
+    // The estimate, and in `magnitude` the sum of its terms without their signs.
+    double Estimate(size_t edge, double *magnitude) const {
+        const double sum = Sum(edge), scaled = ValueOf(factor[edge]) * factor_scale;
+        double constant = ValueOf(addend[edge]);
+        if (has_norm) constant -= ValueOf(norm[edge]);
+        *magnitude = std::fabs(base) + std::fabs(addend_scale * constant) +
+                     std::fabs(scaled) * (std::fabs(step * sum) + std::fabs(bias));
+        return base + addend_scale * constant + scaled * (step * sum + bias);
+    }
+};
+
+class CodeKernelsTest : public testing::TestWithParam<SimdLevel> {
+  protected:
+    const CodeKernels &kernels_ = KernelsOf(GetParam())->codes;
+    GuardedMemory memory_[6];
+
+    struct Result {
+        std::vector<float> estimates;
+        uint32_t below;
+    };
+
+    Result Run(const Batch &batch, float bound, size_t gap) {
+        const CodeTable table = {memory_[0].Copy(batch.Entries()), batch.rows, batch.bits,
+                                 batch.step, batch.bias};
+        const EdgeBatch edges = {
+            memory_[1].Copy(batch.codes, gap),
+            memory_[2].Copy(batch.addend, gap),
+            memory_[3].Copy(batch.factor, gap),
+            batch.has_norm ? memory_[4].Copy(batch.norm, gap) : nullptr,
+            batch.addend_scale,
+            batch.factor_scale,
+        };
+        float *estimates = memory_[5].Place<float>(kEdgeBatch);
+        const uint32_t below = kernels_.estimate(edges, table, batch.base, bound, estimates);
+        return {std::vector<float>(estimates, estimates + kEdgeBatch), below};
+    }
+
+    // The mask must agree with the estimates as given back.
+    void CheckMask(const Result &result, float bound) {
+        for (size_t edge = 0; edge < kEdgeBatch; edge++)
+            EXPECT_EQ(result.below >> edge & 1, result.estimates[edge] < bound)
+                << edge << ": " << result.estimates[edge] << " < " << bound;
+    }
+
+    void CheckSumsAreExact(const Batch &batch) {
+        SCOPED_TRACE(testing::Message() << batch.rows << " rows, " << batch.bits << " bits");
+        const auto bound = static_cast<float>(batch.Sum(7));  // equal is not below
+        const Result result = Run(batch, bound, batch.rows / 2 % 8);
+        for (size_t edge = 0; edge < kEdgeBatch; edge++)
+            EXPECT_EQ(result.estimates[edge], batch.Sum(edge)) << edge;
+        CheckMask(result, bound);
+    }
+
+    void CheckEstimates(const Batch &batch) {
+        SCOPED_TRACE(testing::Message() << batch.rows << " rows, " << batch.bits << " bits");
+        std::vector<double> sorted;
+        double magnitude;
+        for (size_t edge = 0; edge < kEdgeBatch; edge++)
+            sorted.push_back(batch.Estimate(edge, &magnitude));
+        std::nth_element(sorted.begin(), sorted.begin() + 16, sorted.end());
+        const auto bound = static_cast<float>(sorted[16]);
+        const Result result = Run(batch, bound, batch.rows / 2 % 8);
+        for (size_t edge = 0; edge < kEdgeBatch; edge++) {
+            const double expected = batch.Estimate(edge, &magnitude);
+            EXPECT_NEAR(result.estimates[edge], expected, 4 * 0x1p-23 * magnitude) << edge;
+        }
+        CheckMask(result, bound);
+    }
+};
+
+INSTANTIATE_TEST_SUITE_P(Levels, CodeKernelsTest, testing::ValuesIn(AvailableLevels()),
+                         [](const auto &info) { return KernelsOf(info.param)->name; });
+
+TEST_P(CodeKernelsTest, SumsAreExactForAllRowCounts) {
+    std::minstd_rand random(1);
+    for (size_t rows = 2; rows <= kMaxCodeRows; rows += 2)
+        for (int bits : {1, 2}) CheckSumsAreExact(Batch(rows, bits, random));
+}
+
+TEST_P(CodeKernelsTest, LargestEntriesDoNotOverflow) {
+    std::minstd_rand random(2);
+    for (size_t rows = 2; rows <= kMaxCodeRows; rows += 2)
+        for (int bits : {1, 2}) {
+            Batch batch(rows, bits, random);
+            batch.tables.assign(batch.tables.size(), 127);
+            CheckSumsAreExact(batch);
+            // Sums of neighbours apart, so that a carry between them would show.
+            batch.tables.assign(batch.tables.size(), 0);
+            for (size_t i = 0; i < batch.tables.size(); i += 16) batch.tables[i + 15] = 127;
+            for (size_t i = 0; i < batch.codes.size(); i++) batch.codes[i] = i % 3 == 0 ? 255 : 0;
+            CheckSumsAreExact(batch);
+        }
+}
+
+// Each byte value at each edge, with all other edges at 0.
+TEST_P(CodeKernelsTest, EveryCodeIsLookedUp) {
+    std::minstd_rand random(3);
+    Batch batch(4, 2, random);
+    for (size_t position = 0; position < batch.codes.size(); position += 29)
+        for (int code = 0; code < 256; code++) {
+            batch.codes.assign(batch.codes.size(), 0);
+            batch.codes[position] = static_cast<uint8_t>(code);
+            CheckSumsAreExact(batch);
+        }
+}
+
+TEST_P(CodeKernelsTest, EstimatesAreWithinRounding) {
+    std::minstd_rand random(4);
+    for (size_t rows = 2; rows <= kMaxCodeRows; rows += 2)
+        for (int bits : {1, 2}) {
+            Batch batch(rows, bits, random);
+            batch.RandomHalves(random);
+            CheckEstimates(batch);
+            batch.has_norm = false;
+            CheckEstimates(batch);
+        }
+}
+
+TEST_P(CodeKernelsTest, InfinityAndNaNAreNeverBelow) {
+    std::minstd_rand random(5);
+    for (int bits : {1, 2})
+        for (size_t edge = 0; edge < kEdgeBatch; edge++) {
+            Batch batch(16, bits, random);
+            batch.RandomHalves(random);
+            batch.has_norm = bits == 1;
+            // Both bounds: below infinity is everything but infinity itself and NaN.
+            for (float bound : {1e30f, kInfinity}) {
+                // A free slot.
+                batch.addend[edge] = HalfOf(kInfinity);
+                batch.factor[edge] = batch.norm[edge] = HalfOf(0);
+                Result result = Run(batch, bound, 2);
+                EXPECT_EQ(result.estimates[edge], kInfinity);
+                EXPECT_EQ(result.below, ~(uint32_t{1} << edge));
+
+                batch.addend[edge] = HalfOf(kNaN);
+                result = Run(batch, bound, 2);
+                EXPECT_TRUE(std::isnan(result.estimates[edge]));
+                EXPECT_EQ(result.below, ~(uint32_t{1} << edge));
+
+                batch.addend[edge] = HalfOf(1);
+                batch.factor[edge] = HalfOf(kNaN);
+                result = Run(batch, bound, 2);
+                EXPECT_TRUE(std::isnan(result.estimates[edge]));
+                EXPECT_EQ(result.below, ~(uint32_t{1} << edge));
+
+                batch.factor[edge] = HalfOf(-kInfinity);
+                batch.bias = 1000;
+                result = Run(batch, bound, 2);
+                EXPECT_EQ(result.estimates[edge], -kInfinity);
+                EXPECT_EQ(result.below, ~uint32_t{0});
+            }
+            batch.factor[edge] = HalfOf(1);
+            batch.has_norm = true;
+            batch.addend[edge] = batch.norm[edge] = HalfOf(kInfinity);
+            EXPECT_EQ(Run(batch, kInfinity, 0).below, ~(uint32_t{1} << edge));
+            EXPECT_EQ(Run(batch, kNaN, 0).below, 0);
+            EXPECT_EQ(Run(batch, -kInfinity, 0).below, 0);
+        }
+}
+
+TEST_P(CodeKernelsTest, SignsAreEncoded) {
+    std::minstd_rand random(6);
+    std::normal_distribution<float> value;
+    for (size_t n = 16; n <= 2064; n += n < 320 ? 16 : 336) {
+        std::vector<float> x, y;
+        for (size_t i = 0; i < n; i++) {
+            x.push_back(value(random));
+            y.push_back(i % 7 == 3 ? x.back() : value(random));  // equal is not above
+        }
+        uint8_t *bits = memory_[2].Place<uint8_t>(n / 8);
+        bits[-1] = 7;
+        const CodeSums sums =
+            kernels_.encode_signs(memory_[0].Copy(x), memory_[1].Copy(y), n, bits);
+        EXPECT_EQ(bits[-1], 7);
+        double residual = 0, node = 0, node_magnitude = 0;
+        for (size_t i = 0; i < n; i++) {
+            EXPECT_EQ(bits[i / 8] >> i % 8 & 1, x[i] > y[i]) << i << " of " << n;
+            residual += std::fabs(static_cast<double>(x[i]) - y[i]);
+            node += x[i] > y[i] ? y[i] : -y[i];
+            node_magnitude += std::fabs(y[i]);
+        }
+        const double error = (4 + static_cast<double>(n) / 4) * 0x1p-24;
+        EXPECT_NEAR(sums.residual, residual, error * residual);
+        EXPECT_NEAR(sums.node, node, error * node_magnitude);
+    }
+}
+
+TEST_P(CodeKernelsTest, LevelsAreEncoded) {
+    std::minstd_rand random(7);
+    // Quarters, so that residuals meet 0 and both steps exactly.
+    std::uniform_int_distribution<int> quarters(-12, 12);
+    const float step = 0.75f;
+    for (size_t n = 16; n <= 2064; n += n < 320 ? 16 : 336) {
+        std::vector<float> x, y;
+        for (size_t i = 0; i < n; i++) {
+            x.push_back(static_cast<float>(quarters(random)) / 4);
+            y.push_back(static_cast<float>(quarters(random)) / 4);
+        }
+        uint8_t *high = memory_[2].Place<uint8_t>(n / 8), *low = memory_[3].Place<uint8_t>(n / 8);
+        high[-1] = low[-1] = 7;
+        const CodeSums sums =
+            kernels_.encode_levels(memory_[0].Copy(x), memory_[1].Copy(y), n, step, high, low);
+        EXPECT_EQ(high[-1], 7);
+        EXPECT_EQ(low[-1], 7);
+        double residual = 0, node = 0;
+        for (size_t i = 0; i < n; i++) {
+            const double difference = x[i] - y[i];
+            const int up = difference > 0, far = difference > (up ? step : -step);
+            EXPECT_EQ(high[i / 8] >> i % 8 & 1, up) << i << " of " << n;
+            EXPECT_EQ(low[i / 8] >> i % 8 & 1, far) << i << " of " << n;
+            const double code = 2 * up + far - 1.5;
+            residual += code * difference;
+            node += code * y[i];
+        }
+        // Sums of eighths: exact in any order.
+        EXPECT_EQ(sums.residual, residual) << n;
+        EXPECT_EQ(sums.node, node) << n;
+    }
+}
+
+TEST_P(CodeKernelsTest, EncodingNaNSetsNoBit) {
+    const std::vector<float> x(48, kNaN), y(48, 1.0f);
+    std::vector<uint8_t> high(6, 255), low(6, 255);
+    kernels_.encode_signs(x.data(), y.data(), 48, high.data());
+    EXPECT_EQ(high, std::vector<uint8_t>(6, 0));
+    high.assign(6, 255);
+    EXPECT_TRUE(std::isnan(
+        kernels_.encode_levels(x.data(), y.data(), 48, 1, high.data(), low.data()).residual));
+    EXPECT_EQ(high, std::vector<uint8_t>(6, 0));
+    EXPECT_EQ(low, std::vector<uint8_t>(6, 0));
+}
+
+TEST_P(CodeKernelsTest, ProductsOfBytesAreExact) {
+    std::minstd_rand random(8);
+    std::uniform_int_distribution<int> byte(0, 255);
+    for (size_t n : Lengths()) {
+        std::vector<uint8_t> a, b;
+        uint64_t sum = 0;
+        for (size_t i = 0; i < n; i++) {
+            a.push_back(static_cast<uint8_t>(n % 3 == 1 ? 255 : byte(random)));
+            b.push_back(static_cast<uint8_t>(n % 3 == 1 ? 255 : byte(random)));
+            sum += uint64_t{a[i]} * b[i];
+        }
+        for (size_t gap = 0; gap < 4; gap++)
+            EXPECT_EQ(kernels_.dot_u8(memory_[0].Copy(a, gap), memory_[1].Copy(b, 3 - gap), n), sum)
+                << n;
+    }
+}
+
+TEST_P(CodeKernelsTest, ProductsWithShortsAreExact) {
+    std::minstd_rand random(9);
+    std::uniform_int_distribution<int> byte(0, 255), number(-4095, 4095);
+    for (size_t n : Lengths()) {
+        std::vector<uint8_t> a;
+        std::vector<int16_t> b;
+        int64_t sum = 0;
+        for (size_t i = 0; i < n; i++) {
+            a.push_back(static_cast<uint8_t>(n % 3 == 1 ? 255 : byte(random)));
+            b.push_back(static_cast<int16_t>(number(random)));
+            sum += int64_t{a[i]} * b[i];
+        }
+        for (size_t gap = 0; gap < 4; gap++)
+            EXPECT_EQ(kernels_.dot_u8_i16(memory_[0].Copy(a, gap), memory_[1].Copy(b, gap * 2), n),
+                      sum)
+                << n;
+    }
+    // The largest that fit the result, and sums that only fit once all are added.
+    std::vector<uint8_t> a(2056, 255);
+    std::vector<int16_t> b(2056, 4095);
+    EXPECT_EQ(kernels_.dot_u8_i16(a.data(), b.data(), 2056), 255 * 4095 * 2056);
+    b.assign(2056, -4095);
+    EXPECT_EQ(kernels_.dot_u8_i16(a.data(), b.data(), 2056), -255 * 4095 * 2056);
+    a.assign(16384, 255);
+    b.assign(8192, 4095);
+    b.resize(16384, -4095);
+    EXPECT_EQ(kernels_.dot_u8_i16(a.data(), b.data(), 16384), 0);
+}
+
+TEST_P(CodeKernelsTest, BytesAreRoundedToNearest) {
+    std::minstd_rand random(10);
+    // Halves, so that all ties occur, and values beyond both ends.
+    std::uniform_int_distribution<int> halves(-40, 2 * 255 + 40);
+    const float offset = -3, scale = 0.125f;
+    for (size_t n : Lengths()) {
+        std::vector<float> values;
+        for (size_t i = 0; i < n; i++)
+            values.push_back(offset + scale * static_cast<float>(halves(random)) / 2);
+        uint8_t *codes = memory_[1].Place<uint8_t>(n + 1);
+        codes[0] = 7;
+        kernels_.encode_u8(memory_[0].Copy(values), 1 / scale, offset, codes + 1, n);
+        EXPECT_EQ(codes[0], 7);
+        for (size_t i = 0; i < n; i++) {
+            const float rounded = std::nearbyint((values[i] - offset) / scale);
+            EXPECT_EQ(codes[i + 1], std::clamp(rounded, 0.0f, 255.0f)) << i << " of " << n;
+        }
+    }
+}
+
+TEST_P(CodeKernelsTest, BytesOfExtremeValues) {
+    const float largest = std::numeric_limits<float>::max();
+    const std::vector<float> values = {kInfinity, -kInfinity, largest, -largest,   254.5f,
+                                       255.5f,    0.5f,       1.5f,    -0.5f,      -0.0f,
+                                       1e-40f,    3e9f,       -3e9f,   0.49999997f};
+    const std::vector<uint8_t> expected = {255, 0, 255, 0, 254, 255, 0, 2, 0, 0, 0, 255, 0, 0};
+    for (size_t copies : {1, 2, 3}) {  // whole registers and tails
+        std::vector<float> all;
+        for (size_t i = 0; i < copies; i++) all.insert(all.end(), values.begin(), values.end());
+        std::vector<uint8_t> codes(all.size());
+        kernels_.encode_u8(all.data(), 1, 0, codes.data(), all.size());
+        for (size_t i = 0; i < all.size(); i++)
+            EXPECT_EQ(codes[i], expected[i % values.size()]) << all[i % values.size()];
+        // Any code for NaN, but no undefined behaviour: see the sanitizers.
+        all.assign(all.size(), kNaN);
+        kernels_.encode_u8(all.data(), 1, 0, codes.data(), all.size());
+    }
+}
+
+TEST_P(CodeKernelsTest, BytesAreDecoded) {
+    for (size_t n : Lengths()) {
+        std::vector<uint8_t> codes;
+        for (size_t i = 0; i < n; i++) codes.push_back(static_cast<uint8_t>(i * 37 % 256));
+        float *values = memory_[1].Place<float>(n + 1);
+        values[0] = 7;
+        for (size_t gap = 0; gap < 4; gap++) {
+            kernels_.decode_u8(memory_[0].Copy(codes, gap), 0.3f, -5.1f, values + 1, n);
+            EXPECT_EQ(values[0], 7);
+            for (size_t i = 0; i < n; i++)
+                EXPECT_NEAR(values[i + 1],
+                            static_cast<double>(-5.1f) + static_cast<double>(0.3f) * codes[i],
+                            0x1p-23 * (5.1 + 0.3 * codes[i]))
+                    << i << " of " << n;
+        }
+    }
+}
+
+TEST_P(CodeKernelsTest, HadamardIsTheDefinition) {
+    std::minstd_rand random(11);
+    std::uniform_int_distribution<int> integer(-100, 100);
+    for (size_t n = 16; n <= 4096; n *= 2) {
+        // Integers: exact.
+        std::vector<float> values;
+        for (size_t i = 0; i < n; i++) values.push_back(static_cast<float>(integer(random)));
+        float *transformed = memory_[0].Place<float>(n + 1);
+        transformed[0] = 7;
+        memcpy(transformed + 1, values.data(), n * sizeof(float));
+        kernels_.hadamard(transformed + 1, n);
+        EXPECT_EQ(transformed[0], 7);
+        for (size_t row = 0; row < n; row++) {
+            int64_t sum = 0;
+            for (size_t i = 0; i < n; i++) {
+                const auto value = static_cast<int64_t>(values[i]);
+                sum += std::popcount(row & i) % 2 == 0 ? value : -value;
+            }
+            ASSERT_EQ(transformed[row + 1], static_cast<double>(sum)) << row << " of " << n;
+        }
+    }
+}
+
+TEST_P(CodeKernelsTest, HadamardTwiceIsTheSameTimesItsSize) {
+    std::minstd_rand random(12);
+    std::normal_distribution<float> value;
+    for (size_t n = 16; n <= 16384; n *= 2) {
+        std::vector<float> values;
+        for (size_t i = 0; i < n; i++) values.push_back(value(random));
+        std::vector<float> twice = values;
+        kernels_.hadamard(twice.data(), n);
+        kernels_.hadamard(twice.data(), n);
+        const auto size = static_cast<double>(n);
+        for (size_t i = 0; i < n; i++)
+            ASSERT_NEAR(twice[i] / size, values[i], 0x1p-24 * 50) << i << " of " << n;
+    }
+}
+
+}  // namespace
+}  // namespace vecx
