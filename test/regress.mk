@@ -7,7 +7,7 @@ REGRESS_OPTS = --inputdir=$(srcdir)/test --load-extension=$(EXTENSION)
 # From PostgreSQL 16 on, answers to isolation specs are not looked for beside the specs.
 ISOLATION_SPECS := $(wildcard $(srcdir)/test/isolation/specs/*.spec)
 ifneq ($(ISOLATION_SPECS),)
-ISOLATION = $(sort $(patsubst $(srcdir)/test/isolation/specs/%.spec,%,$(ISOLATION_SPECS)))
+ISOLATION := $(sort $(basename $(notdir $(ISOLATION_SPECS))))
 ISOLATION_OPTS = --inputdir=$(srcdir)/test/isolation --load-extension=$(EXTENSION) \
 	$(if $(filter 15,$(MAJORVERSION)),,--expecteddir=$(srcdir)/test/isolation)
 endif

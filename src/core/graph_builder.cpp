@@ -342,13 +342,22 @@ void GraphBuilder::LinkItems(int from, int to, int part, float *node) noexcept {
     }
 }
 
+bool GraphBuilder::AnchorAt(const Item &item, NodeId target, float distance, float *node) noexcept {
+    if (Offer(item, target, distance, OfferKind::kAnchor, node) == EdgeResult::kRefused)
+        return false;
+    const Sq8View own = OwnVector(target);
+    if (HasEdgeCodes())
+        ActiveKernels().codes.decode_u8(own.codes, own.scale, own.offset, node,
+                                        options_.shape.padded);
+    HoldEdge(Record(item.id), batch_[item.row].node, {{target, 0}, node, own.norm}, distance);
+    return true;
+}
+
 // Anchors a new node at the nearest neighbour that has room for it. On one thread: which that is
 // depends on those before.
 void GraphBuilder::Anchor(const Item &item, float *node) noexcept {
     for (int i = 0; i < item.count; i++)
-        if (Offer(item, item.targets[i], item.distances[i], OfferKind::kAnchor, node) !=
-            EdgeResult::kRefused)
-            return;
+        if (AnchorAt(item, item.targets[i], item.distances[i], node)) return;
     // All that the search found hold as many as they may: where many rows are equal but for
     // rounding, it finds the same ones each time. Then at one of those that they hold.
     NodeId at = item.count > 0 ? item.targets[0] : kNoNode;
@@ -357,7 +366,7 @@ void GraphBuilder::Anchor(const Item &item, float *node) noexcept {
         if (!held || held.id == item.id) return;
         at = held.id;
         const float distance = LinkDistance(options_.shape, OwnVector(item.id), OwnVector(at));
-        if (Offer(item, at, distance, OfferKind::kAnchor, node) != EdgeResult::kRefused) return;
+        if (AnchorAt(item, at, distance, node)) return;
     }
 }
 

@@ -166,6 +166,7 @@ class GraphBuilder {
     EdgeResult Offer(const Item &item, NodeId target, float distance, OfferKind kind,
                      float *node) noexcept;
     void LinkItems(int from, int to, int part, float *node) noexcept;
+    bool AnchorAt(const Item &item, NodeId target, float distance, float *node) noexcept;
     void Anchor(const Item &item, float *node) noexcept;
     void EndBatch();
 

@@ -170,6 +170,26 @@ EdgeResult OfferNodeEdge(const NodeRecord &record, NodeLink newcomer, float dist
     return EdgeResult::kAdded;
 }
 
+void HoldEdge(const NodeRecord &record, const float *node, const EdgeTarget &anchorage,
+              float distance) noexcept {
+    int slot = FindLink(record, anchorage.link);
+    if (slot < 0) {
+        for (int other = 0; other < record.shape().edges; other++) {
+            if (record.IsAnchored(other)) continue;
+            if (slot < 0 || !record.Link(other) ||
+                (record.Link(slot) && EdgeLength(record, other) > EdgeLength(record, slot)))
+                slot = other;
+        }
+        if (slot < 0) return;
+        if (record.shape().HasEdgeCodes())
+            SetEdge(record, slot, anchorage, node, distance);
+        else
+            SetNodeEdge(record, slot, anchorage.link, distance);
+        record.SetKept(slot, false);
+    }
+    record.SetAnchored(slot, true);
+}
+
 NodeLink AnchoredLink(const NodeRecord &record, uint32_t choice) noexcept {
     uint32_t count = 0;
     for (int slot = 0; slot < record.shape().edges; slot++) count += record.IsAnchored(slot);

@@ -49,6 +49,12 @@ enum class EdgeResult { kRefused, kPresent, kAdded };
 // any case and never gives it up. A node anchors at most half as many as it has edges.
 enum class OfferKind { kOrdinary, kAnchor };
 
+// The other end of an anchor: the node keeps an edge to where it is anchored, in place of its
+// farthest other one if there is none yet. Anchors lead both ways, so all nodes hang together.
+// `node` is the record's dequantized vector.
+void HoldEdge(const NodeRecord &record, const float *node, const EdgeTarget &anchorage,
+              float distance) noexcept;
+
 // How far down to look for a node that can still hold an anchor.
 constexpr int kAnchorSteps = 64;
 

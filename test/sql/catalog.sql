@@ -132,12 +132,12 @@ SELECT c.signature AS missing FROM contract c LEFT JOIN functions f USING (signa
 -- What vecx has on top of them: new names, and the four aggregates, which are pgvector's too.
 SELECT f.signature, f.prokind AS kind FROM functions f LEFT JOIN contract c USING (signature) WHERE c.signature IS NULL ORDER BY f.signature COLLATE "C";
 
--- Every function is in C, immutable, strict and parallel safe; the one that reads a setting is stable.
+-- Every function is in C, immutable, strict and parallel safe, but for those that read settings or look into indexes.
 SELECT signature, provolatile, proisstrict, proparallel FROM functions
 WHERE prokind = 'f' AND (provolatile, proisstrict, proparallel) IS DISTINCT FROM ('i', true, 's') ORDER BY signature COLLATE "C";
 SELECT DISTINCT l.lanname, f.proisstrict, f.proparallel, f.provolatile, f.prokind FROM functions f JOIN pg_language l ON l.oid = f.prolang ORDER BY 1, 4;
 
--- None is leakproof, runs with the rights of its owner, has settings of its own or is closed to the public.
+-- None is leakproof, runs with the rights of its owner or has settings of its own; vecx_check is closed to the public.
 SELECT signature FROM functions WHERE proleakproof OR prosecdef OR proconfig IS NOT NULL OR proacl IS NOT NULL;
 
 -- Distances have their planner support and cost more than other functions.

@@ -191,8 +191,10 @@ void AnchorBelow(Relation index, const Graph &graph, NodeLink at, int level,
                                    ? QueryDistance(graph.shape, query, own)
                                    : NodeDistanceFrom(graph.shape, query, own);
         if (OfferOnPage(index, graph, held, level, newcomer, query, distance, OfferKind::kAnchor,
-                        memory))
+                        memory)) {
+            HoldOnPage(index, graph, newcomer.link, newcomer.rotated, held, distance, memory);
             break;
+        }
         at = held;
     }
     pfree(codes);
@@ -204,10 +206,14 @@ void OfferToAll(Relation index, const Graph &graph, const LinkCandidate *chosen,
                 int level, const EdgeTarget &newcomer, const GraphQuery &query,
                 LinkMemory &memory) {
     OfferKind kind = OfferKind::kAnchor;
-    for (int i = 0; i < count; i++)
-        if (OfferOnPage(index, graph, chosen[i].link, level, newcomer, query, chosen[i].distance,
-                        kind, memory))
-            kind = OfferKind::kOrdinary;
+    for (int i = 0; i < count; i++) {
+        const bool taken = OfferOnPage(index, graph, chosen[i].link, level, newcomer, query,
+                                       chosen[i].distance, kind, memory);
+        if (!taken || kind != OfferKind::kAnchor) continue;
+        HoldOnPage(index, graph, newcomer.link, newcomer.rotated, chosen[i].link,
+                   chosen[i].distance, memory);
+        kind = OfferKind::kOrdinary;
+    }
     if (kind == OfferKind::kAnchor && count > 0)
         AnchorBelow(index, graph, chosen[0].link, level, newcomer, query, memory);
 }
@@ -238,6 +244,30 @@ GraphQuery QueryOfNode(const RecordShape &shape, const Sq8View &own, float *node
     if (!shape.HasEdgeCodes()) return PrepareNodeQuery(shape, own, false, memory);
     ActiveKernels().codes.decode_u8(own.codes, own.scale, own.offset, node, shape.padded);
     return PrepareQuery(shape, node, false, memory);
+}
+
+void HoldOnPage(Relation index, const Graph &graph, NodeLink node, const float *vector,
+                NodeLink anchorage, float distance, LinkMemory &memory) {
+    const RecordShape &shape = graph.shape;
+    EdgeTarget target = {anchorage, memory.neighbor, 0};
+    if (shape.HasEdgeCodes()) {
+        auto *codes = static_cast<uint8_t *>(palloc(MostOwnBytes(shape)));
+        Sq8View own;
+        const bool found = ReadOwn(index, graph, anchorage, codes, &own);
+        if (found)
+            ActiveKernels().codes.decode_u8(own.codes, own.scale, own.offset, memory.neighbor,
+                                            shape.padded);
+        pfree(codes);
+        if (!found) return;
+        target.norm = own.norm;
+    }
+    store::PageRef page;
+    if (!OpenNode(index, graph, node, &page)) return;
+    memcpy(memory.record, graph.RecordAt(page.content, node.id), shape.size);
+    const NodeRecord record(shape, memory.record);
+    HoldEdge(record, vector, target, distance);
+    Replace(index, graph, node.id, page, memory.record);
+    store::Close(page);
 }
 
 void MarkLinked(Relation index, const Graph &graph, NodeLink node) {

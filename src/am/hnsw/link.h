@@ -40,6 +40,11 @@ bool OfferOnPage(Relation index, const Graph &graph, NodeLink target, int level,
 void OfferToAll(Relation index, const Graph &graph, const LinkCandidate *chosen, int count,
                 int level, const EdgeTarget &newcomer, const GraphQuery &query, LinkMemory &memory);
 
+// The other end of an anchor, see HoldEdge: `node` keeps an edge to `anchorage`. `vector` is the
+// node's dequantized one.
+void HoldOnPage(Relation index, const Graph &graph, NodeLink node, const float *vector,
+                NodeLink anchorage, float distance, LinkMemory &memory);
+
 // Searches anew for the neighbours of a node that is on its page already, and offers it to them.
 // Marks it as linked.
 void Relink(PageStore &store, const Entry &entry, NodeLink node, int level, LinkMemory &memory);

@@ -725,8 +725,10 @@ bool Vacuum::Anchor(NodeLink node, int level, LinkMemory &memory) {
     std::sort(items, items + replacements_.count, ByDistance);
     for (int64 i = 0; i < replacements_.count; i++)
         if (OfferOnPage(index_, graph_, items[i].link, level, {node, node_, own.norm}, query_,
-                        items[i].distance, OfferKind::kAnchor, memory))
+                        items[i].distance, OfferKind::kAnchor, memory)) {
+            HoldOnPage(index_, graph_, node, node_, items[i].link, items[i].distance, memory);
             return true;
+        }
     return false;
 }
 
