@@ -83,7 +83,10 @@ SELECT pg_temp.error_of('CREATE INDEX ON hnsw_options_wide USING hnsw (b bit_ham
 CREATE INDEX ON hnsw_options USING hnsw (v vector_l2_ops, h halfvec_l2_ops);
 CREATE INDEX ON hnsw_options USING hnsw (v vector_l2_ops) INCLUDE (id);
 CREATE UNIQUE INDEX ON hnsw_options USING hnsw (v vector_l2_ops);
+-- The message names the operator in another way from version to version.
+\set VERBOSITY sqlstate
 ALTER TABLE hnsw_options ADD EXCLUDE USING hnsw (v vector_l2_ops WITH =);
+\set VERBOSITY default
 
 -- The settings.
 SELECT name, setting, boot_val, vartype, context, min_val, max_val, enumvals FROM pg_settings WHERE name LIKE 'hnsw.%' ORDER BY name;
