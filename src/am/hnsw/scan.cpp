@@ -21,6 +21,7 @@
 namespace vecx::hnsw {
 namespace {
 
+constexpr int64 kFirstRows = 10;  // go out in any case before the search goes on
 constexpr int64 kAhead = 4;  // nodes expanded for each row that goes out, once the search goes on
 
 // A node in the queue.
@@ -334,13 +335,12 @@ void Start(IndexScanDesc scan, ScanState *state) {
         ReadQueryVector(graph, value, &state->query);
     state->graph_query = GraphQueryOf(graph, state->query);
     state->search = NewSearchMemory(SearchWidthFor(graph.shape, state->ef_search));
-    state->emit_limit = state->ef_search;
     state->last = state->reached = -std::numeric_limits<double>::infinity();
     Search(graph, index, entry, state);
-    // In few dimensions neighbourhoods overlap so much that the pool fills with repetitions and
-    // ends before as many nodes as were asked for have been seen.
-    if (state->expanded_count < state->ef_search)
-        SearchOn(graph, index, state, state->ef_search + state->ef_search / 4);
+    // In few dimensions neighbourhoods overlap so much that the pool fills with repetitions, and
+    // the search ends early: then it goes on before all of its rows have gone out.
+    state->emit_limit = std::min<int64>(state->ef_search,
+                                        std::max<int64>(state->expanded_count * 2 / 3, kFirstRows));
     MemoryContextSwitchTo(before);
     state->started = true;
 }
@@ -385,20 +385,31 @@ bool TakeHead(const Graph &graph, IndexScanDesc scan, ScanState *state) {
     return false;
 }
 
+void Continue(const Graph &graph, Relation index, ScanState *state, int64 expansions) {
+    const MemoryContext before = MemoryContextSwitchTo(state->context);
+    SearchOn(graph, index, state, expansions);
+    MemoryContextSwitchTo(before);
+}
+
 // More rows are wanted than have been found, or than may go out before the search is further on.
 // False if there are no more.
 bool GoOn(const Graph &graph, IndexScanDesc scan, ScanState *state) {
-    const bool is_off = pg::HnswIterativeScan() == pg::IterativeScan::kOff;
-    if (is_off || state->finishing) return false;
+    if (state->finishing) return false;
+    // As many rows as candidates were asked for, even so.
+    if (pg::HnswIterativeScan() == pg::IterativeScan::kOff) {
+        if (state->emit_limit >= state->ef_search) return false;
+        if (state->expanded_count < state->ef_search)
+            Continue(graph, scan->indexRelation, state, state->ef_search);
+        state->emit_limit = state->ef_search;
+        return true;
+    }
     if (!state->exhausted && state->expanded_count < pg::HnswMaxScanTuples()) {
         // A row is unlikely to be found late if four times as many nodes have been expanded as rows
         // have gone out; and in steps that grow with what went out, long scans stay linear.
         const int64 rows = state->emitted + std::max<int64>(state->ef_search, state->emitted / 2);
-        const MemoryContext before = MemoryContextSwitchTo(state->context);
         const int64 wanted = std::max(kAhead * rows, state->expanded_count) + state->search.width;
-        SearchOn(graph, scan->indexRelation, state,
+        Continue(graph, scan->indexRelation, state,
                  std::min<int64>(wanted, pg::HnswMaxScanTuples()));
-        MemoryContextSwitchTo(before);
         state->emit_limit = state->exhausted ? PG_INT64_MAX : rows;
         return true;
     }
