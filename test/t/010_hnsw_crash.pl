@@ -89,8 +89,11 @@ sub statements
                 'DROP INDEX IF EXISTS extra;' . "\n" . sprintf("CREATE $make", ''),
                 'DROP INDEX IF EXISTS extra;' . "\n" . sprintf("CREATE $make", 'CONCURRENTLY'),
                 "REINDEX INDEX ${table}_v;", "REINDEX INDEX CONCURRENTLY ${table}_v;",
-                "BEGIN; TRUNCATE lost; INSERT INTO lost SELECT i, 0, make(i, 8) FROM generate_series(1, 20) i; "
-                  . (qw(COMMIT ROLLBACK))[ int rand 2 ] . ';')[ int rand 5 ] . "\n";
+                # No rollback: a crash before its record is on disk leaves an unlogged table of
+                # PostgreSQL's own in a state from which recovery cannot start ("could not create
+                # file ...: File exists"), whatever its indexes.
+                "BEGIN; TRUNCATE lost; INSERT INTO lost SELECT i, 0, make(i, 8) FROM generate_series(1, 20) i; COMMIT;"
+              )[ int rand 5 ] . "\n";
         }
     }
     return $text;
