@@ -164,14 +164,19 @@ bool ReadShape(const MetaPage &meta, RecordShape *shape) {
     pg_unreachable();
 }
 
-MetaPage ReadMeta(Relation index) {
+// False if the page is not a metapage of ours, of whatever version.
+bool LookAtMeta(Relation index, MetaPage *meta) {
     store::PageRef page = store::OpenUnchecked(index, kMetaBlock);
-    MetaPage meta;
-    memcpy(&meta, page.content, sizeof(meta));
-    const bool ours =
+    memcpy(meta, page.content, sizeof(*meta));
+    const bool sound =
         !page.fresh && store::FindDamage(page.page, store::PageKind::kMeta) == nullptr;
     store::Close(page);
-    if (!ours || meta.magic != kMagic) RaiseForeign(index);
+    return sound && meta->magic == kMagic;
+}
+
+MetaPage ReadMeta(Relation index) {
+    MetaPage meta;
+    if (!LookAtMeta(index, &meta)) RaiseForeign(index);
     if (meta.version != kFormatVersion) RaiseVersion(index, meta.version);
     return meta;
 }
@@ -326,14 +331,9 @@ Entry RaiseEntry(Relation index, NodeLink link, int level) {
 
 bool ReadCostInputs(Relation index, CostInputs *inputs) {
     if (RelationGetNumberOfBlocks(index) == 0) return false;
-    store::PageRef page = store::OpenUnchecked(index, kMetaBlock);
     MetaPage meta;
-    memcpy(&meta, page.content, sizeof(meta));
-    const bool ours =
-        !page.fresh && store::FindDamage(page.page, store::PageKind::kMeta) == nullptr;
-    store::Close(page);
     RecordShape shape;
-    if (!ours || meta.magic != kMagic || meta.version != kFormatVersion || !ReadShape(meta, &shape))
+    if (!LookAtMeta(index, &meta) || meta.version != kFormatVersion || !ReadShape(meta, &shape))
         return false;
     const Layout layout =
         SolveLayout(shape, CopySize(shape, static_cast<CopyKind>(meta.copies)), FirstGroup(shape));

@@ -132,4 +132,8 @@ void ReadCopy(Relation index, const Graph &graph, NodeId id, int offset, int byt
     }
 }
 
+void PageStore::ReadOwnOutside(NodeId id) {
+    ReadCopy(index_, *graph_, id, 0, graph_->shape.own_bytes, reinterpret_cast<char *>(own_));
+}
+
 }  // namespace vecx::hnsw

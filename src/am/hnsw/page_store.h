@@ -140,22 +140,7 @@ class PageStore {
 
     // The own vector that leads the node's copy. Never changed while the node keeps its generation,
     // and read before the record, whose generation then vouches for it.
-    void ReadOwnOutside(NodeId id) {
-        int offset = graph_->layout.CopyOffset(id), left = graph_->shape.own_bytes;
-        uint8_t *out = own_;
-        for (BlockNumber block = graph_->layout.CopyBlock(id); left > 0; block++) {
-            const int here = std::min(left, store::kPageCapacity - offset);
-            store::PageRef page = store::OpenShared(index_, block, store::PageKind::kVectors);
-            if (page.fresh)
-                memset(out, 0, here);
-            else
-                memcpy(out, page.content + offset, here);
-            store::Close(page);
-            out += here;
-            left -= here;
-            offset = 0;
-        }
-    }
+    void ReadOwnOutside(NodeId id);
 
     Relation index_;
     const Graph *graph_;
