@@ -48,11 +48,12 @@ struct ScanState {
 
     Found *queue;  // a heap, the smallest `low` on top
     int queued, queue_capacity;
-    int64 emitted;     // nodes that have gone out
-    int64 emit_limit;  // so many before the search goes on
-    double last;       // `low` of the row that went out last
-    double reached;    // the largest `high` of those that went out to be compared again
-    Found current;     // whose rows are going out
+    int64 emitted;            // nodes that have gone out
+    int64 emit_limit;         // so many before the search goes on
+    BlockNumber heap_blocks;  // of the table, at least
+    double last;              // `low` of the row that went out last
+    double reached;           // the largest `high` of those that went out to be compared again
+    Found current;            // whose rows are going out
     bool current_recheck;
     RowId *rows;  // of a page of duplicates
     int row_count, next_row;
@@ -285,7 +286,20 @@ void ReadDuplicates(const Graph &graph, Relation index, ScanState *state) {
     store::Close(page);
 }
 
+// A row of a block that the table does not have is damage, to be told as such; the table may have
+// grown since it was measured.
+void CheckRowExists(IndexScanDesc scan, ScanState *state, RowId row) {
+    const BlockNumber block = static_cast<BlockNumber>(row.block_high) << 16 | row.block_low;
+    if (likely(block < state->heap_blocks) || scan->heapRelation == nullptr) return;
+    state->heap_blocks = RelationGetNumberOfBlocks(scan->heapRelation);
+    if (block < state->heap_blocks) return;
+    const Graph &graph = OpenGraph(scan->indexRelation);
+    store::RaiseDamaged(scan->indexRelation, graph.layout.NodeBlock(state->current.link.id),
+                        "A node leads to a row beyond the end of the table.");
+}
+
 bool Emit(IndexScanDesc scan, ScanState *state, RowId row) {
+    CheckRowExists(scan, state, row);
     ItemPointerSet(&scan->xs_heaptid,
                    static_cast<BlockNumber>(row.block_high) << 16 | row.block_low, row.item);
     scan->xs_recheckorderby = state->current_recheck;
