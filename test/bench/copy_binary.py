@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """COPY (FORMAT binary) of generated vectors into a table, for one or several databases in turn.
 
-    test/bench/copy.py --database vecx='host=/tmp dbname=a' --database pgvector='host=/tmp dbname=b'
+    test/bench/copy_binary.py --database vecx='host=/tmp dbname=a' --database pgvector='host=/tmp dbname=b'
 
 Each database needs vecx or vector. The message is made once and sent from memory; databases take
 turns; the figure is the shortest of --repeat runs in seconds, for COPY in and for COPY out.
