@@ -146,9 +146,9 @@ void SetEdge(const NodeRecord &record, int slot, const EdgeTarget &neighbor, con
     const float addend = length + 2 * ratio * sums.node, factor = -2 * ratio;
     NodeHeader &header = record.header();
     const float largest =
-        std::max({std::fabs(addend), length, shape.has_norms ? neighbor.norm : 0});
+        std::max({std::fabs(addend), length, shape.has_excesses ? neighbor.excess : 0});
     FitScale(largest, &header.addend_scale,
-             {record.Addends(), record.Lengths(), shape.has_norms ? record.Norms() : nullptr},
+             {record.Addends(), record.Lengths(), shape.has_excesses ? record.Excesses() : nullptr},
              shape.edges);
     FitScale(-factor, &header.factor_scale, {record.Factors()}, shape.edges);
     record.Ids()[slot] = neighbor.link.id;
@@ -156,7 +156,7 @@ void SetEdge(const NodeRecord &record, int slot, const EdgeTarget &neighbor, con
     record.Addends()[slot] = Scaled(addend, header.addend_scale);
     record.Factors()[slot] = Scaled(factor, header.factor_scale);
     record.Lengths()[slot] = Scaled(length, header.addend_scale);
-    if (shape.has_norms) record.Norms()[slot] = Scaled(neighbor.norm, header.addend_scale);
+    if (shape.has_excesses) record.Excesses()[slot] = Scaled(neighbor.excess, header.addend_scale);
 }
 
 float EdgeLength(const NodeRecord &record, int slot) noexcept {

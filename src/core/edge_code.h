@@ -9,8 +9,9 @@
 // <c, q> comes from look-up tables of the query, 16 entries for each 4 dimensions (Andre et al.
 // 2015, "fast scan"). One table serves all nodes, since all share one rotation.
 //
-// For the largest inner product, keys are |q - x|^2 - |x|^2, which orders as -<q, x> does, while
-// edges are chosen by distance: the neighbours' squared lengths stand beside the codes.
+// For the largest inner product, vectors come with one coordinate more, which makes most of them of
+// one length M; by how much |x|^2 exceeds M^2 stands beside the codes. Keys are |q - x|^2 less that
+// excess, which orders as -<q, x> does, while edges are chosen by distance.
 
 #pragma once
 
@@ -57,8 +58,8 @@ inline float QueryDistance(const RecordShape &shape, const GraphQuery &query,
 }
 
 // What a node at that squared distance is sorted by; smaller is nearer.
-inline float KeyOf(const GraphQuery &query, float distance, float norm) {
-    return query.inner_product ? distance - norm : distance;
+inline float KeyOf(const GraphQuery &query, float distance, float excess) {
+    return query.inner_product ? distance - excess : distance;
 }
 
 // Estimated keys of the neighbours in one batch of a record whose node lies at `distance` from the
@@ -73,7 +74,7 @@ inline uint32_t EstimateBatch(const NodeRecord &record, int batch, const GraphQu
 struct EdgeTarget {
     NodeLink link;
     const float *rotated;
-    float norm;  // squared length
+    float excess;
 };
 
 // Writes an edge into a slot: from the record's node, whose own vector is `node` (rotated, as

@@ -18,6 +18,12 @@ constexpr uint32_t kBatchPart = 20;  // a batch is at most this part of the grap
 constexpr auto kShortStep = std::chrono::milliseconds(15);
 constexpr auto kLongStep = std::chrono::milliseconds(50);
 
+void SortByDistance(LinkCandidate *found, int count) {
+    std::sort(found, found + count, [](const LinkCandidate &a, const LinkCandidate &b) {
+        return a.distance != b.distance ? a.distance < b.distance : a.link.id < b.link.id;
+    });
+}
+
 // FNV-1a over words, then mixed.
 uint64_t HashBytes(const void *bytes, size_t n) {
     const char *from = static_cast<const char *>(bytes);
@@ -100,11 +106,14 @@ GraphBuilder::GraphBuilder(const BuilderOptions &options, const Rotation &rotati
     const size_t query_bytes = QueryBytes(shape);
     const size_t edge_bytes = shape.edges * (sizeof(NodeId) + sizeof(float));
     const size_t row_bytes =
-        (vector_floats + 2 * shape.padded) * sizeof(float) + query_bytes + 2 * edge_bytes;
+        (vector_floats + 2 * shape.padded) * sizeof(float) + query_bytes + 4 * edge_bytes;
     batch_capacity_ = std::clamp<int>(kBatchBytes / row_bytes, 1, kMaxBatch);
-    item_capacity_ = batch_capacity_ + batch_capacity_ / 8 + kMaxLevel + 1;
+    drawn_capacity_ = batch_capacity_ + batch_capacity_ / 8 + kMaxLevel + 1;
+    // Every row may be promoted; and what it may need then, in front of the rest.
+    const int item_capacity = drawn_capacity_ + 2 * batch_capacity_;
     batch_ = Allocate<BatchRow>(batch_capacity_);
-    items_ = Allocate<Item>(item_capacity_);
+    Item *items = Allocate<Item>(item_capacity);
+    items_ = items + batch_capacity_;
     auto *vectors = Allocate<float>(batch_capacity_ * (vector_floats + 2 * shape.padded));
     auto *queries = Allocate<char>(batch_capacity_ * query_bytes);
     for (int i = 0; i < batch_capacity_; i++) {
@@ -112,23 +121,25 @@ GraphBuilder::GraphBuilder(const BuilderOptions &options, const Rotation &rotati
         batch_[i].rotated = vectors + vector_floats;
         batch_[i].node = batch_[i].rotated + shape.padded;
         batch_[i].query_memory = queries + i * query_bytes;
+        batch_[i].upper = items + i;
         vectors = batch_[i].node + shape.padded;
     }
-    auto *targets = Allocate<NodeId>(item_capacity_ * shape.edges);
-    auto *distances = Allocate<float>(item_capacity_ * shape.edges);
-    for (int i = 0; i < item_capacity_; i++) {
-        items_[i].targets = targets + static_cast<size_t>(i) * shape.edges;
-        items_[i].distances = distances + static_cast<size_t>(i) * shape.edges;
+    auto *targets = Allocate<NodeId>(item_capacity * shape.edges);
+    auto *distances = Allocate<float>(item_capacity * shape.edges);
+    for (int i = 0; i < item_capacity; i++) {
+        items[i].targets = targets + static_cast<size_t>(i) * shape.edges;
+        items[i].distances = distances + static_cast<size_t>(i) * shape.edges;
     }
-    const size_t visited = VisitedSlotsFor(pool_width_);
+    const int widest = std::max(pool_width_, kWideDescentWidth);
+    const size_t visited = VisitedSlotsFor(widest);
     scratch_ = Allocate<Scratch>(options_.threads);
     for (int i = 0; i < options_.threads; i++) {
-        scratch_[i].pool = Allocate<Candidate>(Pool::Slots(std::max(pool_width_, kDescentWidth)));
+        scratch_[i].pool = Allocate<Candidate>(Pool::Slots(widest));
         scratch_[i].visited = Allocate<NodeId>(visited);
-        scratch_[i].found = Allocate<LinkCandidate>(visited);
+        scratch_[i].found = Allocate<LinkCandidate>(visited + batch_capacity_);
         scratch_[i].expansion = Allocate<Expansion>(1);
         scratch_[i].node = Allocate<float>(shape.padded);
-        if (!HasEdgeCodes()) scratch_[i].seen = Allocate<NodeId>(SeenSlotsFor(shape, pool_width_));
+        if (!HasEdgeCodes()) scratch_[i].seen = Allocate<NodeId>(SeenSlotsFor(shape, widest));
     }
 }
 
@@ -206,7 +217,8 @@ void GraphBuilder::KeepPayload(NodeId id, const void *payload) {
     Record(id).header().more = reinterpret_cast<uintptr_t>(whole);
 }
 
-bool GraphBuilder::Add(const float *vector, bool shortened, RowId row, const void *payload) {
+bool GraphBuilder::Add(const float *vector, bool shortened, float excess, RowId row,
+                       const void *payload) {
     rows_++;
     if (table_count_ * 2 >= table_mask_) GrowTable();
     NodeId *known = FindPayload(payload);
@@ -218,6 +230,7 @@ bool GraphBuilder::Add(const float *vector, bool shortened, RowId row, const voi
     BatchRow &of = batch_[batch_count_++];
     if (HasEdgeCodes()) memcpy(of.vector, vector, options_.shape.dimensions * sizeof(float));
     of.shortened = shortened;
+    of.excess = excess;
     of.level = level;
     of.first_item = item_count_;
     for (int i = 0; i <= level; i++) {
@@ -239,7 +252,7 @@ bool GraphBuilder::Add(const float *vector, bool shortened, RowId row, const voi
     }
     const uint32_t limit = std::max<uint32_t>(1, node_count_ / kBatchPart);
     working_ = batch_count_ == batch_capacity_ || static_cast<uint32_t>(batch_count_) >= limit ||
-               item_count_ + kMaxLevel + 1 > item_capacity_;
+               item_count_ + kMaxLevel + 1 > drawn_capacity_;
     return working_;
 }
 
@@ -256,6 +269,7 @@ void GraphBuilder::PrepareRow(BatchRow *row) noexcept {
     rotation_.Apply(row->vector, nullptr, row->rotated);
     const NodeId base = items_[row->first_item].id;
     Sq8Parameters parameters = EncodeSq8(row->rotated, shape.padded, OwnCodes(base));
+    parameters.excess = row->excess;
     if (row->shortened) parameters.error = std::numeric_limits<float>::infinity();
     for (int level = 0; level <= row->level; level++) {
         Record(base + level).SetOwn(parameters);
@@ -266,45 +280,114 @@ void GraphBuilder::PrepareRow(BatchRow *row) noexcept {
     row->query = PrepareQuery(shape, row->rotated, false, row->query_memory);
 }
 
-void GraphBuilder::SearchRow(BatchRow *row, Scratch *scratch) noexcept {
+// Searches one level from `starts`; fills scratch->found, sorted by distance, and returns how many.
+int GraphBuilder::SearchLevel(const BatchRow &row, int level, int width, const Candidate *starts,
+                              int start_count, Scratch *scratch) noexcept {
     const RecordShape &shape = options_.shape;
-    PrepareRow(row);
-    if (!entry_) return;
-
     VisitedSet seen(scratch->visited, 1, 0);
-    MemoryStore store = {this, &row->query, &seen};
-    Candidate starts[kDescentEntries] = {{0, entry_.id, entry_.generation, false}};
-    int start_count = 1;
-    for (int level = entry_level_; level >= 0; level--) {
-        const bool linked = level <= row->level;
-        const int width = linked ? pool_width_ : kDescentWidth;
-        Pool pool(scratch->pool, width);
-        VisitedSet visited(scratch->visited, VisitedSlotsFor(width));
-        if (!HasEdgeCodes()) seen = VisitedSet(scratch->seen, SeenSlotsFor(shape, width));
-        for (int i = 0; i < start_count; i++) pool.Push(starts[i].key, starts[i].Link());
-        LinkCandidate *found = scratch->found;
-        int count = 0;
-        SearchGraph(store, pool, visited, scratch->expansion, [&](const Expansion &expansion) {
-            found[count++] = {expansion.link, expansion.distance, OwnVector(expansion.link.id),
-                              false};
-        });
-        std::sort(found, found + count, [](const LinkCandidate &a, const LinkCandidate &b) {
-            return a.distance != b.distance ? a.distance < b.distance : a.link.id < b.link.id;
-        });
-        start_count = std::min(count, kDescentEntries);
-        for (int i = 0; i < start_count && level > 0; i++) {
-            const NodeLink below = Record(found[i].link.id).header().Next();
-            starts[i] = {found[i].distance, below.id, below.generation, false};
-        }
-        if (!linked) continue;
-        Item &item = items_[row->first_item + level];
-        item.count = SelectNeighbors(shape, found, std::min(count, pool_width_));
-        WriteEdges(Record(item.id), row->node, found, item.count, scratch->node);
-        for (int i = 0; i < item.count; i++) {
-            item.targets[i] = found[i].link.id;
-            item.distances[i] = found[i].distance;
-        }
+    if (!HasEdgeCodes()) seen = VisitedSet(scratch->seen, SeenSlotsFor(shape, width));
+    MemoryStore store = {this, &row.query, &seen};
+    Pool pool(scratch->pool, width);
+    VisitedSet visited(scratch->visited, VisitedSlotsFor(width));
+    for (int i = 0; i < start_count; i++) pool.Push(starts[i].key, starts[i].Link());
+    LinkCandidate *found = scratch->found;
+    int count = 0;
+    SearchGraph(store, pool, visited, scratch->expansion, [&](const Expansion &expansion) {
+        found[count++] = {expansion.link, expansion.distance, OwnVector(expansion.link.id), false};
+    });
+    SortByDistance(found, count);
+    return count;
+}
+
+// The rows before this one in the batch, which the graph does not know yet. Where a table is in the
+// order of its vectors, they are the nearest.
+int GraphBuilder::AddMates(const BatchRow &row, int level, int count,
+                           LinkCandidate *found) noexcept {
+    const RecordShape &shape = options_.shape;
+    const Sq8View own = OwnVector(items_[row.first_item].id);
+    for (const BatchRow *mate = batch_; mate < &row; mate++) {
+        if (mate->level < level) continue;
+        const NodeId id = items_[mate->first_item + level].id;
+        const Sq8View vector = OwnVector(id);
+        const float distance = HasEdgeCodes() ? LinkDistance(shape, own, vector)
+                                              : NodeDistanceFrom(shape, row.query, vector);
+        found[count++] = {{id, 0}, distance, vector, false};
     }
+    SortByDistance(found, count);
+    return count;
+}
+
+// Chooses an item's neighbours among those that a search found.
+void GraphBuilder::Choose(LinkCandidate *found, int count, Item *item) noexcept {
+    item->count = SelectNeighbors(options_.shape, found, std::min(count, pool_width_));
+    item->kept = 0;
+    for (int i = 0; i < item->count; i++) {
+        item->targets[i] = found[i].link.id;
+        item->distances[i] = found[i].distance;
+        item->kept += found[i].kept;
+    }
+}
+
+// Searches all levels, and chooses the neighbours on those of the row. True if the row is far from
+// all that was found.
+bool GraphBuilder::SearchDown(BatchRow *row, int descent_width, Scratch *scratch) noexcept {
+    Candidate starts[kDescentEntries] = {{0, entry_.id, entry_.generation, false}};
+    int start_count = entry_ ? 1 : 0;
+    LinkCandidate *found = scratch->found;
+    bool far = false;
+    for (int level = std::max(entry_level_, row->level); level >= 0; level--) {
+        const bool linked = level <= row->level;
+        // Levels that the graph does not have yet have mates only.
+        int count = SearchLevel(*row, level, linked ? pool_width_ : descent_width, starts,
+                                level <= entry_level_ ? start_count : 0, scratch);
+        if (level > 0 && level <= entry_level_) {
+            start_count = std::min(count, kDescentEntries);
+            for (int i = 0; i < start_count; i++) {
+                const NodeLink below = Record(found[i].link.id).header().Next();
+                starts[i] = {found[i].distance, below.id, below.generation, false};
+            }
+        }
+        if (linked) count = AddMates(*row, level, count, found);
+        far = level == 0 && count > 0 && IsFar(Record(found[0].link.id), found[0].distance);
+        if (linked)
+            Choose(found, count, &items_[row->first_item + level]);
+        else if (level == 1)
+            Choose(found, count, row->upper);
+    }
+    return far;
+}
+
+void GraphBuilder::SearchRow(BatchRow *row, Scratch *scratch) noexcept {
+    row->far = SearchDown(row, kDescentWidth, scratch);
+    if (row->far && entry_level_ > 0) row->far = SearchDown(row, kWideDescentWidth, scratch);
+    for (int level = 0; level <= row->level; level++)
+        WriteItem(*row, items_[row->first_item + level], scratch);
+}
+
+void GraphBuilder::WriteItem(const BatchRow &row, const Item &item, Scratch *scratch) noexcept {
+    LinkCandidate *chosen = scratch->found;
+    for (int i = 0; i < item.count; i++)
+        chosen[i] = {
+            {item.targets[i], 0}, item.distances[i], OwnVector(item.targets[i]), i < item.kept};
+    WriteEdges(Record(item.id), row.node, chosen, item.count, scratch->node);
+}
+
+// Puts a row that is far from all others on level 1, too.
+void GraphBuilder::Promote(BatchRow *row) {
+    const NodeId base = items_[row->first_item].id, id = NewNode();
+    const NodeRecord record = Record(id);
+    const NodeHeader &from = Record(base).header();
+    record.Initialize(1);
+    record.SetOwn({from.scale, from.offset, from.sum, from.norm, from.error,
+                   HasEdgeCodes() ? from.Excess() : 0});
+    KeepPayload(id, PayloadOf(base));
+    if (HasEdgeCodes()) memcpy(OwnCodes(id), OwnCodes(base), options_.shape.own_bytes);
+    record.header().SetNext({base, 0});
+    Item &item = items_[item_count_++];
+    std::swap(item, *row->upper);
+    item.row = static_cast<int>(row - batch_);
+    item.id = id;
+    WriteItem(*row, item, &scratch_[0]);
 }
 
 // Offers an item to one of its neighbours.
@@ -314,7 +397,7 @@ EdgeResult GraphBuilder::Offer(const Item &item, NodeId target, float distance, 
     const NodeRecord record = Record(target);
     if (HasEdgeCodes()) {
         const BatchRow &row = batch_[item.row];
-        const EdgeTarget newcomer = {{item.id, 0}, row.node, Record(item.id).header().norm};
+        const EdgeTarget newcomer = {{item.id, 0}, row.node, Record(item.id).header().Excess()};
         const Sq8View own = OwnVector(target);
         ActiveKernels().codes.decode_u8(own.codes, own.scale, own.offset, node, shape.padded);
         return OfferEdge(record, node, newcomer, row.query, distance, kind);
@@ -349,7 +432,7 @@ bool GraphBuilder::AnchorAt(const Item &item, NodeId target, float distance, flo
     if (HasEdgeCodes())
         ActiveKernels().codes.decode_u8(own.codes, own.scale, own.offset, node,
                                         options_.shape.padded);
-    HoldEdge(Record(item.id), batch_[item.row].node, {{target, 0}, node, own.norm}, distance);
+    HoldEdge(Record(item.id), batch_[item.row].node, {{target, 0}, node, own.excess}, distance);
     return true;
 }
 
@@ -381,18 +464,25 @@ void GraphBuilder::EndBatch() {
         }
     }
     batch_count_ = item_count_ = searched_ = linked_ = 0;
+    prepared_ = false;
     working_ = false;
 }
 
 bool GraphBuilder::Step() {
     if (!working_) return false;
     const auto start = std::chrono::steady_clock::now();
-    if (searched_ < batch_count_) {
+    if (!prepared_) {
+        ParallelFor(batch_count_, options_.threads,
+                    [this](ptrdiff_t i, int) noexcept { PrepareRow(&batch_[i]); });
+        prepared_ = true;
+    } else if (searched_ < batch_count_) {
         const int first = searched_, count = std::min(slice_, batch_count_ - first);
         ParallelFor(count, options_.threads, [this, first](ptrdiff_t i, int thread) noexcept {
             SearchRow(&batch_[first + i], &scratch_[thread]);
         });
         searched_ += count;
+        for (int i = 0; i < batch_count_ && searched_ == batch_count_; i++)
+            if (batch_[i].far && batch_[i].level == 0) Promote(&batch_[i]);
     } else {
         const int first = linked_, last = std::min(first + 4 * slice_, item_count_);
         ParallelFor(options_.threads, options_.threads,

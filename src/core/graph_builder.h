@@ -1,11 +1,10 @@
 // Builds a graph in memory, batch by batch, on several threads.
 //
-// Rows are gathered into a batch. Each row of it then searches the graph as it was before the batch
-// and chooses its neighbours, in parallel, since nothing changes; after that all rows offer
-// themselves to the neighbours they chose, in parallel over the neighbours. No locks, and the same
-// rows and seed give the same graph whatever the number of threads (the scheme of ParlayANN,
-// Manohar et al. 2024). A batch is a small part of the graph, so its rows lose little by not seeing
-// each other.
+// Rows are gathered into a batch. Each row of it then searches the graph as it was before the
+// batch, looks at the rows before it in the batch one by one, and chooses its neighbours, in
+// parallel, since nothing changes; after that all rows offer themselves to the neighbours they
+// chose, in parallel over the neighbours. No locks, and the same rows and seed give the same graph
+// whatever the number of threads (the scheme of ParlayANN, Manohar et al. 2024).
 //
 // The caller drives: Add() rows until it says that the batch is full, then Step() until it says
 // that there is nothing left to do, looking for interrupts in between. Memory comes from the caller
@@ -28,6 +27,10 @@ constexpr uint32_t kLevelRatio = 32;
 
 constexpr int kDescentWidth = 2;    // of the pools on the levels above 0
 constexpr int kDescentEntries = 4;  // so many of the best found there enter the level below
+
+// Of those pools once a search has ended far from its query (IsFar) and descends anew. A node that
+// is still far from all others then enters on level 1, so that those to come find the way to it.
+constexpr int kWideDescentWidth = 96;
 
 // Estimates of neighbours mix up near ones: a pool is wider than what is asked for. Found by
 // measurement on Fashion-MNIST and on SIFT descriptors of photographs.
@@ -70,10 +73,10 @@ class GraphBuilder {
     GraphBuilder(const BuilderOptions &options, const Rotation &rotation);
 
     // Takes a row: its vector (shape.dimensions floats as they are to be rotated) and its payload;
-    // `shortened`: see NodeHeader::error. With node codes the payload is the own vector, and there
-    // is no other. Rows of equal payload become duplicates of one node. True if the batch is full
-    // now: then Step() until it says false.
-    bool Add(const float *vector, bool shortened, RowId row, const void *payload);
+    // `shortened`: see NodeHeader::error; `excess`: see Sq8View. With node codes the payload is the
+    // own vector, and there is no other. Rows of equal payload become duplicates of one node. True
+    // if the batch is full now: then Step() until it says false.
+    bool Add(const float *vector, bool shortened, float excess, RowId row, const void *payload);
 
     // Works on the batch for some milliseconds; false once there is nothing to do.
     bool Step();
@@ -104,6 +107,7 @@ class GraphBuilder {
     static constexpr int kDuplicateShift = 13;
 
     // A row of the batch.
+    struct Item;
     struct BatchRow {
         float *vector;
         float *rotated;
@@ -112,13 +116,17 @@ class GraphBuilder {
         GraphQuery query;
         int first_item;
         int level;
+        bool far;     // from all that a search found: to be put on level 1
+        Item *upper;  // what it found there
         bool shortened;
+        float excess;
     };
     // A node to be linked: a row on one level.
     struct Item {
         int row;
         NodeId id;
         int count;
+        int kept;  // the first of them, by the rule
         NodeId *targets;
         float *distances;
     };
@@ -161,8 +169,15 @@ class GraphBuilder {
     }
     Sq8View OwnVector(NodeId id) const;
 
-    void SearchRow(BatchRow *row, Scratch *scratch) noexcept;
     void PrepareRow(BatchRow *row) noexcept;
+    void SearchRow(BatchRow *row, Scratch *scratch) noexcept;
+    bool SearchDown(BatchRow *row, int descent_width, Scratch *scratch) noexcept;
+    int SearchLevel(const BatchRow &row, int level, int width, const Candidate *starts,
+                    int start_count, Scratch *scratch) noexcept;
+    int AddMates(const BatchRow &row, int level, int count, LinkCandidate *found) noexcept;
+    void Choose(LinkCandidate *found, int count, Item *item) noexcept;
+    void WriteItem(const BatchRow &row, const Item &item, Scratch *scratch) noexcept;
+    void Promote(BatchRow *row);
     EdgeResult Offer(const Item &item, NodeId target, float distance, OfferKind kind,
                      float *node) noexcept;
     void LinkItems(int from, int to, int part, float *node) noexcept;
@@ -197,10 +212,11 @@ class GraphBuilder {
     Scratch *scratch_;
     int batch_capacity_;
     int batch_count_ = 0;
-    int item_capacity_;
+    int drawn_capacity_;  // of items, before rows are promoted
     int item_count_ = 0;
 
     bool working_ = false;
+    bool prepared_ = false;
     int searched_ = 0;  // rows of the batch
     int linked_ = 0;    // items
     int slice_ = 1;     // rows or items in one step

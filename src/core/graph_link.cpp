@@ -44,10 +44,26 @@ void WriteEdges(const NodeRecord &record, const float *node, const LinkCandidate
         }
         ActiveKernels().codes.decode_u8(vector.codes, vector.scale, vector.offset, scratch,
                                         shape.padded);
-        SetEdge(record, slot, {chosen[slot].link, scratch, vector.norm}, node,
+        SetEdge(record, slot, {chosen[slot].link, scratch, vector.excess}, node,
                 chosen[slot].distance);
         record.SetKept(slot, chosen[slot].kept);
     }
+}
+
+bool IsFar(const NodeRecord &record, float distance) noexcept {
+    constexpr float kFarFactor = 4;  // of squares: twice as far
+    const RecordShape &shape = record.shape();
+    if (LinksByProduct(shape)) return false;
+    // Rows that differ by less than what quantization loses seem to be at no distance at all.
+    const float lost = record.header().error;
+    if (!(distance > kFarFactor * lost * lost)) return false;
+    float lengths[kMaxEdges];
+    int count = 0;
+    for (int slot = 0; slot < shape.edges; slot++)
+        if (record.Link(slot)) lengths[count++] = EdgeLength(record, slot);
+    if (count * 2 < shape.edges) return false;
+    std::nth_element(lengths, lengths + count / 2, lengths + count);
+    return distance > kFarFactor * lengths[count / 2];
 }
 
 int FindLink(const NodeRecord &record, NodeLink link) noexcept {

@@ -257,7 +257,7 @@ inline void ExpandRecord(const NodeRecord &record, const Sq8View &own, const Gra
     // Damaged numbers must not come out as NaN, which no order survives.
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     const float distance = QueryDistance(shape, query, own);
-    const float key = KeyOf(query, distance, own.norm);
+    const float key = KeyOf(query, distance, own.excess);
     expansion->distance = std::isnan(distance) ? kInfinity : distance;
     expansion->key = std::isnan(key) ? kInfinity : key;
     for (int batch = 0; batch < shape.Batches(); batch++) {

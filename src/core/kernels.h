@@ -61,8 +61,8 @@ struct EdgeBatch {
     const uint8_t *codes;    // `bits` planes of rows * 32 bytes, the plane of the signs first
     const uint16_t *addend;  // 32 halves
     const uint16_t *factor;  // 32 halves
-    const uint16_t *norm;    // 32 halves, to be subtracted; or nullptr
-    float addend_scale;      // of addend and norm
+    const uint16_t *excess;  // 32 halves, to be subtracted; or nullptr
+    float addend_scale;      // of addend and excess
     float factor_scale;
 };
 
@@ -74,7 +74,7 @@ struct CodeSums {
 
 // Quantization codes and 8-bit vectors, for graph records and inverted lists.
 struct CodeKernels {
-    // estimates[j] = base + addend_scale * (addend[j] - norm[j])
+    // estimates[j] = base + addend_scale * (addend[j] - excess[j])
     //              + factor_scale * factor[j] * (step * sum[j] + bias)
     // for 32 edges; bit j of the result is set where the estimate is less than `bound` (never for
     // NaN). sum[j] adds, for each row, the entries of the low and of the high half of byte j; with

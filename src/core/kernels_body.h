@@ -234,7 +234,7 @@ uint32_t Estimate(const EdgeBatch &batch, const CodeTable &table, float base, fl
     }
     const char *addend = reinterpret_cast<const char *>(batch.addend);
     const char *factor = reinterpret_cast<const char *>(batch.factor);
-    const char *norm = reinterpret_cast<const char *>(batch.norm);
+    const char *excess = reinterpret_cast<const char *>(batch.excess);
     uint32_t below = 0;
 #pragma GCC unroll 8
     for (size_t i = 0; i < kParts; i++) {
@@ -243,7 +243,8 @@ uint32_t Estimate(const EdgeBatch &batch, const CodeTable &table, float base, fl
         const Floats scaled =
             Isa::Multiply(Isa::Broadcast(batch.factor_scale), Isa::F16::Load(factor + i * kStride));
         Floats constant = Isa::F16::Load(addend + i * kStride);
-        if (norm != nullptr) constant = Isa::Subtract(constant, Isa::F16::Load(norm + i * kStride));
+        if (excess != nullptr)
+            constant = Isa::Subtract(constant, Isa::F16::Load(excess + i * kStride));
         constant =
             Isa::MultiplyAdd(Isa::Broadcast(batch.addend_scale), constant, Isa::Broadcast(base));
         const Floats estimate = Isa::MultiplyAdd(scaled, product, constant);

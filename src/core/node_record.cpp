@@ -57,18 +57,18 @@ void SolveOffsets(RecordShape *shape) {
     shape->addends = place(edge_codes ? shape->edges * 2 : 0);
     shape->factors = place(edge_codes ? shape->edges * 2 : 0);
     shape->lengths = place(edge_codes ? shape->edges * 2 : shape->edges);
-    shape->norms = place(shape->has_norms ? shape->edges * 2 : 0);
+    shape->excesses = place(shape->has_excesses ? shape->edges * 2 : 0);
     shape->codes = place(edge_codes ? shape->Batches() * shape->BatchCodeBytes() : 0);
     if (edge_codes) shape->own = place(own_bytes);
     shape->size = Align(at, 8);
 }
 
-RecordShape SolveShape(int dimensions, int m, bool has_norms, int capacity) {
+RecordShape SolveShape(int dimensions, int m, bool has_excesses, int capacity) {
     RecordShape shape = {};
     shape.dimensions = dimensions;
     shape.padded = PaddedDimensions(dimensions);
     shape.edges = Align(2 * m, kBatch);
-    shape.has_norms = has_norms;
+    shape.has_excesses = has_excesses;
     shape.own_inside = true;
     shape.code_bits = shape.padded <= kTwoBitDimensions ? 2 : 1;
 
@@ -125,6 +125,7 @@ void NodeRecord::SetOwn(const Sq8Parameters &parameters) const {
     of.offset = parameters.offset;
     of.sum = parameters.sum;
     of.error = parameters.error;
+    of.more = std::bit_cast<uint32_t>(parameters.excess);
 }
 
 void NodeRecord::ClearEdge(int slot) const {
@@ -139,7 +140,7 @@ void NodeRecord::ClearEdge(int slot) const {
     Addends()[slot] = kHalfInfinity;
     Factors()[slot] = 0;
     Lengths()[slot] = 0;
-    if (shape_->has_norms) Norms()[slot] = 0;
+    if (shape_->has_excesses) Excesses()[slot] = 0;
 }
 
 }  // namespace vecx

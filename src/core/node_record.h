@@ -6,8 +6,8 @@
 // lies in it in 8 bits a coordinate. Everything is of fixed size and fixed place: a change of one
 // edge touches few bytes, none of which belongs to another edge.
 //
-//   header 64 | kept mask | anchor mask | ids | generations | addends | factors | lengths | norms |
-//   codes | own
+//   header 64 | kept mask | anchor mask | ids | generations | addends | factors | lengths |
+//   excesses | codes | own
 //
 // What no codes of edges serve has node codes instead, see node_codec.h: as own vector that from
 // which distances are computed, and lengths in a byte each.
@@ -98,7 +98,8 @@ struct NodeHeader {
     float addend_scale;
     float factor_scale;
     uint64_t delete_xid;  // of a tombstone: no transaction older than this may know its rows
-    uint64_t more;        // where a node code goes on; in memory a pointer to the whole
+    // Where a node code goes on; in memory a pointer to the whole. With edge codes the excess.
+    uint64_t more;
 
     // The first slot of the rest.
     NodeLink More() const {
@@ -109,6 +110,7 @@ struct NodeHeader {
     void SetMore(NodeLink link) {
         more = link ? static_cast<uint64_t>(link.generation) << 32 | (link.id + 1) : 0;
     }
+    float Excess() const { return std::bit_cast<float>(static_cast<uint32_t>(more)); }
     NodeLink Next() const { return {next, next_generation}; }
     void SetNext(NodeLink link) {
         next = link.id;
@@ -170,14 +172,14 @@ struct RecordShape {
     int code_dimensions;  // of the rotated ones, so many are coded: a multiple of 16
     int code_bits;        // 1 or 2 a dimension
     int edges;            // slots: a multiple of 32
-    bool has_norms;       // for inner product: the neighbours' squared lengths
+    bool has_excesses;    // for inner product: those of the neighbours, see Sq8View
     bool own_inside;      // the own vector lies in the record, not beside the full-precision copy
     Codec codec;
     Metric metric;  // with node codes
     int own_bytes;  // of the own vector in the record; with edge codes SolveOffsets sets it
 
     // From here on computed by SolveOffsets.
-    int ids, generations, addends, factors, lengths, norms, codes, own;
+    int ids, generations, addends, factors, lengths, excesses, codes, own;
     int size;  // of a record, a multiple of 8
 
     bool HasEdgeCodes() const { return codec == Codec::kEdges; }
@@ -197,7 +199,7 @@ void SolveOffsets(RecordShape *shape);
 // The shape that makes the best use of pages of `capacity` bytes, for vectors of `dimensions` and
 // at least 2 * m edges. Codes are cut down to a part of the dimensions rather than waste half a
 // page; where even that does not fit, the own vector moves out.
-RecordShape SolveShape(int dimensions, int m, bool has_norms, int capacity);
+RecordShape SolveShape(int dimensions, int m, bool has_excesses, int capacity);
 
 // The same with node codes of so many bytes, and 2 * m edges. Where a page cannot hold both, the
 // own vector moves out.
@@ -222,7 +224,7 @@ class NodeRecord {
     uint16_t *Factors() const { return reinterpret_cast<uint16_t *>(base_ + shape_->factors); }
     uint16_t *Lengths() const { return reinterpret_cast<uint16_t *>(base_ + shape_->lengths); }
     uint8_t *LengthCodes() const { return reinterpret_cast<uint8_t *>(base_ + shape_->lengths); }
-    uint16_t *Norms() const { return reinterpret_cast<uint16_t *>(base_ + shape_->norms); }
+    uint16_t *Excesses() const { return reinterpret_cast<uint16_t *>(base_ + shape_->excesses); }
     uint8_t *Codes() const { return reinterpret_cast<uint8_t *>(base_ + shape_->codes); }
     uint8_t *Own() const { return reinterpret_cast<uint8_t *>(base_ + shape_->own); }
 
@@ -242,12 +244,12 @@ class NodeRecord {
     }
     NodeLink Link(int slot) const { return {Ids()[slot], Generations()[slot]}; }
 
-    EdgeBatch Batch(int batch, bool with_norms) const {
+    EdgeBatch Batch(int batch, bool with_excesses) const {
         const int first = batch * static_cast<int>(kEdgeBatch);
         return {Codes() + batch * shape_->BatchCodeBytes(),
                 Addends() + first,
                 Factors() + first,
-                with_norms ? Norms() + first : nullptr,
+                with_excesses ? Excesses() + first : nullptr,
                 header().addend_scale,
                 header().factor_scale};
     }
@@ -255,7 +257,8 @@ class NodeRecord {
     // The own vector; `codes` says where it lies if not inside.
     Sq8View OwnVector(const uint8_t *codes = nullptr) const {
         const NodeHeader &of = header();
-        return {codes != nullptr ? codes : Own(), of.scale, of.offset, of.sum, of.norm};
+        return {
+            codes != nullptr ? codes : Own(), of.scale, of.offset, of.sum, of.norm, of.Excess()};
     }
 
     // An empty node of a level, with the generation that the slot has; keeps no edge.

@@ -17,6 +17,9 @@ struct Sq8View {
     float offset;
     float sum;   // of the codes
     float norm;  // squared length of the dequantized vector
+    // For the largest inner product: by how much the vector's square is larger than that which all
+    // others have been given by augmenting them. Not seen here.
+    float excess = 0;
 };
 
 struct Sq8Parameters {
@@ -25,6 +28,7 @@ struct Sq8Parameters {
     float sum;
     float norm;
     float error;  // length of (vector - dequantized vector), rounded up
+    float excess = 0;
 };
 
 // Quantizes n coordinates.

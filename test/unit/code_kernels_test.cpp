@@ -41,8 +41,8 @@ struct Batch {
     std::vector<uint8_t> codes;
     std::vector<uint16_t> addend = std::vector<uint16_t>(kEdgeBatch, HalfOf(0));
     std::vector<uint16_t> factor = std::vector<uint16_t>(kEdgeBatch, HalfOf(1));
-    std::vector<uint16_t> norm = std::vector<uint16_t>(kEdgeBatch, HalfOf(0));
-    bool has_norm = false;
+    std::vector<uint16_t> excess = std::vector<uint16_t>(kEdgeBatch, HalfOf(0));
+    bool has_excess = false;
     float step = 1, bias = 0, addend_scale = 1, factor_scale = 1, base = 0;
 
     Batch(size_t rows, int bits, std::minstd_rand &random) : rows(rows), bits(bits) {
@@ -55,9 +55,9 @@ struct Batch {
 
     void RandomHalves(std::minstd_rand &random) {
         std::normal_distribution<float> value;
-        for (std::vector<uint16_t> *halves : {&addend, &factor, &norm})
+        for (std::vector<uint16_t> *halves : {&addend, &factor, &excess})
             for (uint16_t &half : *halves) half = HalfOf(value(random));
-        has_norm = true;
+        has_excess = true;
         step = 0.01f, bias = -3, addend_scale = 2.5f, factor_scale = 0.75f, base = 11;
     }
 
@@ -86,7 +86,7 @@ struct Batch {
     double Estimate(size_t edge, double *magnitude) const {
         const double sum = Sum(edge), scaled = ValueOf(factor[edge]) * factor_scale;
         double constant = ValueOf(addend[edge]);
-        if (has_norm) constant -= ValueOf(norm[edge]);
+        if (has_excess) constant -= ValueOf(excess[edge]);
         *magnitude = std::fabs(base) + std::fabs(addend_scale * constant) +
                      std::fabs(scaled) * (std::fabs(step * sum) + std::fabs(bias));
         return base + addend_scale * constant + scaled * (step * sum + bias);
@@ -110,7 +110,7 @@ class CodeKernelsTest : public testing::TestWithParam<SimdLevel> {
             memory_[1].Copy(batch.codes, gap),
             memory_[2].Copy(batch.addend, gap),
             memory_[3].Copy(batch.factor, gap),
-            batch.has_norm ? memory_[4].Copy(batch.norm, gap) : nullptr,
+            batch.has_excess ? memory_[4].Copy(batch.excess, gap) : nullptr,
             batch.addend_scale,
             batch.factor_scale,
         };
@@ -195,7 +195,7 @@ TEST_P(CodeKernelsTest, EstimatesAreWithinRounding) {
             Batch batch(rows, bits, random);
             batch.RandomHalves(random);
             CheckEstimates(batch);
-            batch.has_norm = false;
+            batch.has_excess = false;
             CheckEstimates(batch);
         }
 }
@@ -206,12 +206,12 @@ TEST_P(CodeKernelsTest, InfinityAndNaNAreNeverBelow) {
         for (size_t edge = 0; edge < kEdgeBatch; edge++) {
             Batch batch(16, bits, random);
             batch.RandomHalves(random);
-            batch.has_norm = bits == 1;
+            batch.has_excess = bits == 1;
             // Both bounds: below infinity is everything but infinity itself and NaN.
             for (float bound : {1e30f, kInfinity}) {
                 // A free slot.
                 batch.addend[edge] = HalfOf(kInfinity);
-                batch.factor[edge] = batch.norm[edge] = HalfOf(0);
+                batch.factor[edge] = batch.excess[edge] = HalfOf(0);
                 Result result = Run(batch, bound, 2);
                 EXPECT_EQ(result.estimates[edge], kInfinity);
                 EXPECT_EQ(result.below, ~(uint32_t{1} << edge));
@@ -234,8 +234,8 @@ TEST_P(CodeKernelsTest, InfinityAndNaNAreNeverBelow) {
                 EXPECT_EQ(result.below, ~uint32_t{0});
             }
             batch.factor[edge] = HalfOf(1);
-            batch.has_norm = true;
-            batch.addend[edge] = batch.norm[edge] = HalfOf(kInfinity);
+            batch.has_excess = true;
+            batch.addend[edge] = batch.excess[edge] = HalfOf(kInfinity);
             EXPECT_EQ(Run(batch, kInfinity, 0).below, ~(uint32_t{1} << edge));
             EXPECT_EQ(Run(batch, kNaN, 0).below, 0);
             EXPECT_EQ(Run(batch, -kInfinity, 0).below, 0);

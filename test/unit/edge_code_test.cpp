@@ -25,8 +25,8 @@ namespace {
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr double kPi = 3.14159265358979323846;
 
-RecordShape ShapeOf(int dimensions, int code_dimensions, int bits, bool has_norms, int m = 16) {
-    RecordShape shape = SolveShape(dimensions, m, has_norms, kPageCapacity);
+RecordShape ShapeOf(int dimensions, int code_dimensions, int bits, bool has_excesses, int m = 16) {
+    RecordShape shape = SolveShape(dimensions, m, has_excesses, kPageCapacity);
     shape.code_dimensions = code_dimensions;
     shape.code_bits = bits;
     SolveOffsets(&shape);
@@ -183,8 +183,9 @@ TEST_P(EdgeCodeTest, EdgeIsStored) {
         EXPECT_EQ(owned.record.Link(slot), (NodeLink{static_cast<NodeId>(100 + slot), 3}));
         const float length = Length(x, node.values);
         EXPECT_NEAR(EdgeLength(owned.record, slot), length, 0x1p-11 * length);
-        EXPECT_NEAR(HalfToFloat({owned.record.Norms()[slot]}) * owned.record.header().addend_scale,
-                    SquaredNorm(x), 0x1p-11 * SquaredNorm(x));
+        EXPECT_NEAR(
+            HalfToFloat({owned.record.Excesses()[slot]}) * owned.record.header().addend_scale,
+            SquaredNorm(x), 0x1p-11 * SquaredNorm(x));
         EXPECT_FALSE(owned.record.IsKept(slot));
         // No byte of another edge.
         for (size_t i = 0; i < codes.size(); i++) {

@@ -421,7 +421,9 @@ TEST(ExpandRecordTest, SaysWhatTheRecordSays) {
     const NodeRecord &record = owned.record;
     const std::vector<float> own = GaussianVector(random, 128);
     const StoredVector node(own);
-    record.SetOwn(node.parameters);
+    Sq8Parameters parameters = node.parameters;
+    parameters.excess = 30;
+    record.SetOwn(parameters);
     memcpy(record.Own(), node.codes.data(), node.codes.size());
     record.header().row = {1, 2, 3};
     record.header().SetNext({44, 5});
@@ -442,7 +444,7 @@ TEST(ExpandRecordTest, SaysWhatTheRecordSays) {
         ExpandRecord(record, record.OwnVector(), query.query, kInfinity, &expansion);
         const double distance = SquaredDistance(query.rotated, own);
         EXPECT_NEAR(expansion.distance, distance, 0.01 * distance);
-        EXPECT_NEAR(expansion.key, distance - (inner_product ? Dot(own, own) : 0), 0.01 * distance);
+        EXPECT_NEAR(expansion.key, distance - (inner_product ? 30 : 0), 0.01 * distance);
         EXPECT_EQ(expansion.error, node.parameters.error);
         EXPECT_TRUE(expansion.live);
         EXPECT_EQ(expansion.row, (RowId{1, 2, 3}));

@@ -21,7 +21,7 @@ constexpr int kMs[] = {2, 5, 8, 16, 24, 32, 48, 64, 100};
 // What the layout takes, added up as the header of node_record.h draws it.
 int ExpectedSize(const RecordShape &shape, int code_dimensions, bool own_inside) {
     const int batches = shape.edges / 32;
-    const int per_edge = 4 + 1 + 2 + 2 + 2 + (shape.has_norms ? 2 : 0);
+    const int per_edge = 4 + 1 + 2 + 2 + 2 + (shape.has_excesses ? 2 : 0);
     const int size = 64 + 2 * batches * 4 + shape.edges * per_edge +
                      shape.edges * code_dimensions / 8 * shape.code_bits +
                      (own_inside ? shape.padded : 0);
@@ -37,15 +37,15 @@ std::vector<std::pair<int, int>> Parts(const RecordShape &shape) {
             {shape.addends, shape.edges * 2},
             {shape.factors, shape.edges * 2},
             {shape.lengths, shape.edges * 2},
-            {shape.norms, shape.has_norms ? shape.edges * 2 : 0},
+            {shape.excesses, shape.has_excesses ? shape.edges * 2 : 0},
             {shape.codes, shape.edges * shape.code_dimensions / 8 * shape.code_bits},
             {shape.own, shape.own_inside ? shape.padded : 0}};
 }
 
 // True if all is well; said with few checks, since there are 288,000 shapes.
-bool IsSound(const RecordShape &shape, int dimensions, int m, bool has_norms) {
+bool IsSound(const RecordShape &shape, int dimensions, int m, bool has_excesses) {
     bool sound = shape.dimensions == dimensions && shape.padded == (dimensions + 15) / 16 * 16 &&
-                 shape.has_norms == has_norms;
+                 shape.has_excesses == has_excesses;
     sound &= shape.edges >= 2 * m && shape.edges < 2 * m + 32 && shape.edges % 32 == 0 &&
              shape.edges <= kMaxEdges;
     sound &= shape.code_dimensions > 0 && shape.code_dimensions % 16 == 0 &&
@@ -63,7 +63,7 @@ bool IsSound(const RecordShape &shape, int dimensions, int m, bool has_norms) {
     }
     sound &= end <= shape.size;
     sound &= shape.ids % 4 == 0 && shape.addends % 2 == 0 && shape.factors % 2 == 0 &&
-             shape.lengths % 2 == 0 && shape.norms % 2 == 0;
+             shape.lengths % 2 == 0 && shape.excesses % 2 == 0;
 
     // The own vector moves out where 128 dimensions of codes, an eighth of them if that is more, or
     // all, do not fit beside it.
@@ -88,11 +88,11 @@ bool IsSound(const RecordShape &shape, int dimensions, int m, bool has_norms) {
 
 TEST(NodeRecordTest, EveryShapeIsSound) {
     for (int m : kMs)
-        for (bool has_norms : {false, true})
+        for (bool has_excesses : {false, true})
             for (int dimensions = 1; dimensions <= kMaxDimensions; dimensions++)
-                ASSERT_TRUE(IsSound(SolveShape(dimensions, m, has_norms, kCapacity), dimensions, m,
-                                    has_norms))
-                    << dimensions << " dimensions, m = " << m << ", norms: " << has_norms;
+                ASSERT_TRUE(IsSound(SolveShape(dimensions, m, has_excesses, kCapacity), dimensions,
+                                    m, has_excesses))
+                    << dimensions << " dimensions, m = " << m << ", excesses: " << has_excesses;
 }
 
 TEST(NodeRecordTest, MoreEdgesMeanNoMoreDimensionsAPage) {
@@ -110,7 +110,7 @@ TEST(NodeRecordTest, MoreEdgesMeanNoMoreDimensionsAPage) {
 TEST(NodeRecordTest, ShapesAreAsDocumented) {
     struct {
         int dimensions, m;
-        bool has_norms;
+        bool has_excesses;
         int code_dimensions, code_bits, edges;
         bool own_inside;
         int size, per_page;
@@ -137,9 +137,9 @@ TEST(NodeRecordTest, ShapesAreAsDocumented) {
     };
     for (const auto &expected : cases) {
         SCOPED_TRACE(testing::Message() << expected.dimensions << " dimensions, m = " << expected.m
-                                        << ", norms: " << expected.has_norms);
+                                        << ", excesses: " << expected.has_excesses);
         const RecordShape shape =
-            SolveShape(expected.dimensions, expected.m, expected.has_norms, kCapacity);
+            SolveShape(expected.dimensions, expected.m, expected.has_excesses, kCapacity);
         EXPECT_EQ(shape.code_dimensions, expected.code_dimensions);
         EXPECT_EQ(shape.code_bits, expected.code_bits);
         EXPECT_EQ(shape.edges, expected.edges);
@@ -156,7 +156,7 @@ TEST(NodeRecordTest, OffsetsAreAsDocumented) {
     EXPECT_EQ(shape.addends, 232);
     EXPECT_EQ(shape.factors, 296);
     EXPECT_EQ(shape.lengths, 360);
-    EXPECT_EQ(shape.norms, 424);
+    EXPECT_EQ(shape.excesses, 424);
     EXPECT_EQ(shape.codes, 488);
     EXPECT_EQ(shape.own, 488 + 32 * shape.code_dimensions / 8 * 2);
 }
@@ -197,8 +197,8 @@ class RecordMemory {
 
 TEST(NodeRecordTest, InitializedRecordIsEmpty) {
     for (int m : {2, 16, 100})
-        for (bool has_norms : {false, true}) {
-            const RecordShape shape = SolveShape(100, m, has_norms, kCapacity);
+        for (bool has_excesses : {false, true}) {
+            const RecordShape shape = SolveShape(100, m, has_excesses, kCapacity);
             RecordMemory memory(shape);
             const NodeRecord &record = memory.record();
             record.header().generation = 77;
@@ -225,8 +225,8 @@ TEST(NodeRecordTest, InitializedRecordIsEmpty) {
 
 // Every part of a slot is written by hand; clearing one slot leaves all others as they were.
 TEST(NodeRecordTest, EdgesShareNothing) {
-    for (bool has_norms : {false, true}) {
-        const RecordShape shape = SolveShape(64, 100, has_norms, kCapacity);
+    for (bool has_excesses : {false, true}) {
+        const RecordShape shape = SolveShape(64, 100, has_excesses, kCapacity);
         RecordMemory memory(shape);
         const NodeRecord &record = memory.record();
         record.Initialize(0);
@@ -236,7 +236,7 @@ TEST(NodeRecordTest, EdgesShareNothing) {
             record.Addends()[slot] = static_cast<uint16_t>(1 + slot);
             record.Factors()[slot] = static_cast<uint16_t>(1001 + slot);
             record.Lengths()[slot] = static_cast<uint16_t>(2001 + slot);
-            if (has_norms) record.Norms()[slot] = static_cast<uint16_t>(3001 + slot);
+            if (has_excesses) record.Excesses()[slot] = static_cast<uint16_t>(3001 + slot);
             record.SetKept(slot, slot % 3 != 0);
             record.SetAnchored(slot, slot % 5 != 2);
         }
@@ -259,8 +259,8 @@ TEST(NodeRecordTest, EdgesShareNothing) {
                 EXPECT_EQ(record.Addends()[slot], 1 + slot);
                 EXPECT_EQ(record.Factors()[slot], 1001 + slot);
                 EXPECT_EQ(record.Lengths()[slot], 2001 + slot);
-                if (has_norms) {
-                    EXPECT_EQ(record.Norms()[slot], 3001 + slot);
+                if (has_excesses) {
+                    EXPECT_EQ(record.Excesses()[slot], 3001 + slot);
                 }
             }
             EXPECT_EQ(memcmp(record.base(), before.data(), sizeof(NodeHeader)), 0);
@@ -282,10 +282,10 @@ TEST(NodeRecordTest, BatchesPointAtTheirEdges) {
         EXPECT_EQ(edges.codes, record.Codes() + batch * 64 / 8 * 32 * shape.code_bits);
         EXPECT_EQ(edges.addend, record.Addends() + batch * 32);
         EXPECT_EQ(edges.factor, record.Factors() + batch * 32);
-        EXPECT_EQ(edges.norm, record.Norms() + batch * 32);
+        EXPECT_EQ(edges.excess, record.Excesses() + batch * 32);
         EXPECT_EQ(edges.addend_scale, 3);
         EXPECT_EQ(edges.factor_scale, 5);
-        EXPECT_EQ(record.Batch(batch, false).norm, nullptr);
+        EXPECT_EQ(record.Batch(batch, false).excess, nullptr);
     }
 }
 

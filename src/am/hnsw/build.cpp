@@ -41,13 +41,21 @@ struct BuildState {
 
     // Of the sample.
     double *sum;
-    int *counts;  // elements of sparse vectors
+    float *lengths;  // for the inner product
+    int *counts;     // elements of sparse vectors
     int sampled;
 };
 
 void SetPhase(Phase phase) { pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, phase); }
 
 RowId ToRowId(ItemPointer tid) { return {tid->ip_blkid.bi_hi, tid->ip_blkid.bi_lo, tid->ip_posid}; }
+
+void AddToCentre(BuildState *state) {
+    const float *coordinates = state->vector.coordinates;
+    const int n = state->graph->dimensions;
+    for (int i = 0; i < n; i++) state->sum[i] += coordinates[i];
+    state->lengths[state->sampled] = std::sqrt(ActiveKernels().f32.squared_norm(coordinates, n));
+}
 
 void AddToSample(Relation, ItemPointer, Datum *values, bool *isnull, bool, void *opaque) {
     auto *state = static_cast<BuildState *>(opaque);
@@ -58,8 +66,7 @@ void AddToSample(Relation, ItemPointer, Datum *values, bool *isnull, bool, void 
             state->counts[state->sampled] =
                 SparseCapacity(OwnBytesOf(state->graph->shape, state->vector.copy));
         else
-            for (int i = 0; i < state->graph->shape.dimensions; i++)
-                state->sum[i] += state->vector.coordinates[i];
+            AddToCentre(state);
         state->sampled++;
     }
     MemoryContextSwitchTo(before);
@@ -89,16 +96,37 @@ int SampleInlineElements(Relation heap, IndexInfo *info, BuildState *state) {
     return std::max(*most, kLeast);
 }
 
-// The mean of rows from all over the table. Codes are made of differences, and lose least where
-// the numbers are small.
-const float *SampleCentre(Relation heap, IndexInfo *info, BuildState *state) {
-    const int dimensions = state->graph->shape.dimensions;
-    auto *centre = static_cast<float *>(palloc0(dimensions * sizeof(float)));
+// What Graph::longest is to be. Some lengths far beyond the usual would leave the rest no digits.
+float LongestOf(float *lengths, int count) {
+    constexpr float kMostTimesMedian = 4;
+    if (count == 0) return 0;
+    std::sort(lengths, lengths + count);
+    return std::min(lengths[count - 1], kMostTimesMedian * lengths[count / 2]);
+}
+
+// The mean of rows from all over the table, as points of the graph. Codes are made of differences,
+// and lose least where the numbers are small.
+struct SampledCentre {
+    const float *coordinates;
+    float longest;
+};
+
+SampledCentre SampleCentre(Relation heap, IndexInfo *info, BuildState *state) {
+    const int dimensions = state->graph->dimensions, points = state->graph->shape.dimensions;
+    auto *centre = static_cast<float *>(palloc0(points * sizeof(float)));
     state->sum = static_cast<double *>(palloc0(dimensions * sizeof(double)));
+    state->lengths = static_cast<float *>(palloc(kSampleRows * sizeof(float)));
     Sample(heap, info, state);
-    for (int i = 0; i < dimensions && state->sampled > 0; i++)
+    if (state->sampled == 0) return {centre, 0};
+    for (int i = 0; i < dimensions; i++)
         centre[i] = static_cast<float>(state->sum[i] / state->sampled);
-    return centre;
+    if (points == dimensions) return {centre, 0};
+    const float longest = LongestOf(state->lengths, state->sampled);
+    double sum = 0;
+    for (int i = 0; i < state->sampled; i++)
+        sum += AugmentingCoordinate(longest, state->lengths[i]);
+    centre[dimensions] = static_cast<float>(sum / state->sampled);
+    return {centre, longest};
 }
 
 void Work(BuildState *state) {
@@ -114,8 +142,8 @@ void AddRow(Relation, ItemPointer tid, Datum *values, bool *isnull, bool, void *
     MemoryContextSwitchTo(before);
     MemoryContextReset(state->row_context);
     if (!indexed) return;
-    if (state->builder->Add(state->vector.coordinates, state->vector.shortened, ToRowId(tid),
-                            state->vector.copy))
+    if (state->builder->Add(state->vector.coordinates, state->vector.shortened,
+                            state->vector.excess, ToRowId(tid), state->vector.copy))
         Work(state);
     pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE,
                                  static_cast<int64>(state->builder->rows()));
@@ -140,7 +168,7 @@ uint64_t NewBuildId() {
     return id;
 }
 
-const Graph *NewGraph(Relation index, const float *centre, int inline_elements = kInlineElements) {
+const Graph *NewGraph(Relation index, SampledCentre centre, int inline_elements = kInlineElements) {
     const OperatorClass &opclass = OperatorClassOf(index);
     const HnswOptions options = HnswOptionsOf(index);
     CheckOptions(options);
@@ -148,7 +176,7 @@ const Graph *NewGraph(Relation index, const float *centre, int inline_elements =
     return MakeGraph(opclass, dimensions, options.m, options.ef_construction,
                      options.vectors == StoredVectors::kFloat ? CopyKind::kFloat : CopyKind::kHalf,
                      options.storage == HnswStorage::kCompact, inline_elements, NewBuildId(), kSeed,
-                     centre);
+                     centre.coordinates, centre.longest);
 }
 
 int Threads(Relation heap) {
@@ -167,14 +195,13 @@ IndexBuildResult *Build(Relation heap, Relation index, IndexInfo *info) {
     state.row_context = AllocSetContextCreate(context, "hnsw build row", ALLOCSET_DEFAULT_SIZES);
 
     SetPhase(kSampling);
-    state.graph = NewGraph(index, nullptr);
+    state.graph = NewGraph(index, {});
     state.vector = NewNodeVector(*state.graph);
     if (state.graph->shape.codec == Codec::kSparse) {
         const int elements = SampleInlineElements(heap, info, &state);
-        state.graph = NewGraph(index, nullptr, elements);
+        state.graph = NewGraph(index, {}, elements);
     } else if (state.graph->shape.HasEdgeCodes()) {
-        const float *centre = SampleCentre(heap, info, &state);
-        state.graph = NewGraph(index, centre);
+        state.graph = NewGraph(index, SampleCentre(heap, info, &state));
     }
 
     SetPhase(kLoading);
@@ -206,7 +233,7 @@ IndexBuildResult *Build(Relation heap, Relation index, IndexInfo *info) {
 }
 
 void BuildEmpty(Relation index) {
-    WriteEmptyGraph(index, INIT_FORKNUM, *NewGraph(index, nullptr), kSeed);
+    WriteEmptyGraph(index, INIT_FORKNUM, *NewGraph(index, {}), kSeed);
 }
 
 const char *BuildPhaseName(int64 phase) {

@@ -207,35 +207,39 @@ const char *Checker::MetaFault(const MetaPage &meta) {
 const char *Checker::EdgeCodesFault(const MetaPage &meta) {
     if (meta.dimensions < 1 || meta.dimensions > static_cast<uint32_t>(kMaxDimensions))
         return "its number of dimensions is impossible";
+    if (meta.own_inside > 1 || meta.has_excesses > 1) return "a yes or no in it is neither";
+    if (!std::isfinite(meta.longest) || meta.longest < 0)
+        return "the length of its vectors is impossible";
     if (meta.inline_elements != 0) return "it has elements of sparse vectors in its records";
     if (meta.edges % kEdgeBatch != 0 || meta.edges < 2 * meta.m || meta.edges > kMaxEdges)
         return "its number of edges is impossible";
     if (meta.code_dimensions == 0 || meta.code_dimensions % 16 != 0 ||
-        meta.code_dimensions > PaddedDimensions(static_cast<int>(meta.dimensions)) ||
+        meta.code_dimensions >
+            PaddedDimensions(static_cast<int>(meta.dimensions) + meta.has_excesses) ||
         meta.code_dimensions / 8 > static_cast<int>(kMaxCodeRows))
         return "its number of code dimensions is impossible";
     if (meta.code_bits < 1 || meta.code_bits > 2) return "its number of code bits is impossible";
-    if (meta.own_inside > 1 || meta.has_norms > 1) return "a yes or no in it is neither";
     if (meta.copies != static_cast<uint8_t>(CopyKind::kHalf) &&
         meta.copies != static_cast<uint8_t>(CopyKind::kFloat))
         return "its kind of copies is unknown";
-    if (meta.has_norms != IsInnerProduct(OperatorClassOf(index_)))
+    if (meta.has_excesses != IsInnerProduct(OperatorClassOf(index_)))
         return "it has norms, or none, against its metric";
 
     RecordShape shape = {};
-    shape.dimensions = static_cast<int>(meta.dimensions);
+    shape.dimensions = static_cast<int>(meta.dimensions) + meta.has_excesses;
     shape.padded = PaddedDimensions(shape.dimensions);
     shape.code_dimensions = meta.code_dimensions;
     shape.code_bits = meta.code_bits;
     shape.edges = meta.edges;
-    shape.has_norms = meta.has_norms;
+    shape.has_excesses = meta.has_excesses;
     shape.own_inside = meta.own_inside;
     SolveOffsets(&shape);
     if (shape.size > store::kPageCapacity || shape.size != static_cast<int>(meta.record_size))
         return "its record size is wrong";
     const int element = meta.copies == static_cast<uint8_t>(CopyKind::kHalf) ? 2 : 4;
     const int copy_size = (shape.own_inside ? 0 : shape.padded) +
-                          static_cast<int>(sizeof(CopyHeader)) + shape.dimensions * element;
+                          static_cast<int>(sizeof(CopyHeader)) +
+                          static_cast<int>(meta.dimensions) * element;
     const auto centre_pages = static_cast<BlockNumber>(
         (shape.dimensions * sizeof(float) + store::kPageCapacity - 1) / store::kPageCapacity);
     const Layout layout = SolveLayout(shape, copy_size, kCentreBlock + centre_pages);
@@ -422,7 +426,7 @@ void Checker::CheckEdgeNumbers(NodeId id, const NodeRecord &record) {
         const uint16_t addend = record.Addends()[slot], length = record.Lengths()[slot];
         if (!IsFiniteHalf(addend) || !IsFiniteHalf(record.Factors()[slot]) ||
             !IsFiniteHalf(length) || HalfToFloat({length}) < 0 ||
-            (shape().has_norms && !IsFiniteHalf(record.Norms()[slot])))
+            (shape().has_excesses && !IsFiniteHalf(record.Excesses()[slot])))
             Error(id, "the measures of edge %d are no numbers", slot);
     }
     std::sort(sorted, sorted + count);
@@ -699,7 +703,7 @@ bool Checker::ReadCopyUnchecked(NodeId id, int offset, int bytes, char *out) {
 // What the index keeps of a node's value: its copy, or with node codes its own vector.
 int Checker::ValueBytes() const {
     if (!graph_->HasCopies()) return MostOwnBytes(shape());
-    return static_cast<int>(sizeof(CopyHeader)) + shape().dimensions * graph_->CopyElementBytes();
+    return static_cast<int>(sizeof(CopyHeader)) + graph_->dimensions * graph_->CopyElementBytes();
 }
 
 bool Checker::ReadValue(NodeId id, char *out) {
@@ -756,12 +760,12 @@ void Checker::CheckCopy(NodeId id, const NodeRecord &record) {
 // what both have lost.
 void Checker::CheckCopyDistance(NodeId id, const NodeRecord &record, const char *copy) {
     const NodeHeader &header = record.header();
-    const int n = shape().dimensions, padded = shape().padded;
+    const int n = graph_->dimensions, padded = shape().padded;
     CopyHeader copy_header;
     memcpy(&copy_header, copy, sizeof(copy_header));
     if (!std::isfinite(header.error) || !std::isfinite(copy_header.error)) return;
 
-    auto *values = static_cast<float *>(palloc(n * sizeof(float)));
+    auto *values = static_cast<float *>(palloc0(shape().dimensions * sizeof(float)));
     auto *rotated = static_cast<float *>(palloc(padded * sizeof(float)));
     auto *own = static_cast<float *>(palloc(padded * sizeof(float)));
     auto *codes = static_cast<uint8_t *>(palloc(padded));
@@ -797,12 +801,35 @@ void Checker::CheckCopyDistance(NodeId id, const NodeRecord &record, const char 
             const double difference = static_cast<double>(own[i]) - static_cast<double>(rotated[i]);
             distance += difference * difference;
         }
-        for (int i = 0; i < n; i++) {
+        for (int i = 0; i < shape().dimensions; i++) {
             const double c = graph_->centre[i];
             centre += c * c;
         }
+        if (shape().dimensions > n) {
+            // The coordinate that augments the value depends on its length, which the copy knows
+            // but roughly: whatever lies in its direction does not count.
+            memset(values, 0, n * sizeof(float));
+            values[n] = 1;
+            auto *direction = static_cast<float *>(palloc(padded * sizeof(float)));
+            graph_->rotation.Apply(values, nullptr, direction);
+            double along = 0, square_length = 0;
+            for (int i = 0; i < padded; i++) {
+                const double d = direction[i];
+                along += (static_cast<double>(own[i]) - static_cast<double>(rotated[i])) * d;
+                square_length += d * d;
+            }
+            distance = 0;
+            for (int i = 0; i < padded; i++) {
+                const double difference = static_cast<double>(own[i]) -
+                                          static_cast<double>(rotated[i]) -
+                                          along / square_length * static_cast<double>(direction[i]);
+                distance += difference * difference;
+            }
+            pfree(direction);
+        }
         constexpr double kRounding = 1e-5;
-        if (std::sqrt(distance) > lost * 1.001 + kRounding * (length + std::sqrt(centre)))
+        if (std::sqrt(distance) > lost * 1.001 + kRounding * (length + std::sqrt(centre) +
+                                                              static_cast<double>(graph_->longest)))
             Error(id, "a node's copy is %g from its own vector, where %g is the most",
                   std::sqrt(distance), lost);
     }
@@ -926,7 +953,7 @@ void Checker::CheckSearches() {
 }
 
 Datum Checker::MakeQuery(const char *copy) {
-    const int n = shape().dimensions;
+    const int n = graph_->dimensions;
     if (shape().codec == Codec::kSparse) {
         const SparseList list = SparseListOf(shape(), copy);
         SparseVector *value = NewSparse(n, list.count);

@@ -34,7 +34,7 @@ struct MetaPage {
     uint8_t metric;   // Metric
     uint8_t copies;   // CopyKind
     uint8_t own_inside;
-    uint8_t has_norms;
+    uint8_t has_excesses;
     uint8_t attribute_bytes;  // of a record, for columns to filter by; 0 in this version
     uint8_t codec;            // Codec
     uint32_t record_size;
@@ -50,7 +50,9 @@ struct MetaPage {
     uint8_t entry_level;
     uint16_t reserved3;
 
-    uint8_t reserved[164];
+    float longest;  // for the inner product, see Graph
+
+    uint8_t reserved[160];
 };
 static_assert(std::is_trivially_copyable_v<MetaPage> && std::is_standard_layout_v<MetaPage>);
 static_assert(offsetof(MetaPage, entry) == 68 && sizeof(MetaPage) == 240);

@@ -37,11 +37,13 @@ CachedGraph *NewCachedGraph(MemoryContext context, int dimensions, uint64_t seed
     return cached;
 }
 
+int ValueDimensions(const RecordShape &shape) { return shape.dimensions - shape.has_excesses; }
+
 int CopySize(const RecordShape &shape, CopyKind copies) {
     const int own = shape.own_inside ? 0 : shape.own_bytes;
     if (!shape.HasEdgeCodes()) return own;
     return own + static_cast<int>(sizeof(CopyHeader)) +
-           shape.dimensions * (copies == CopyKind::kHalf ? 2 : 4);
+           ValueDimensions(shape) * (copies == CopyKind::kHalf ? 2 : 4);
 }
 
 Size CentreBytes(const RecordShape &shape) {
@@ -79,8 +81,10 @@ int MostInlineElements(Metric metric, int m) {
 
 RecordShape ShapeOf(const OperatorClass &opclass, Codec codec, int dimensions, int m,
                     int inline_elements) {
-    if (codec == Codec::kEdges)
-        return SolveShape(dimensions, m, IsInnerProduct(opclass), store::kPageCapacity);
+    if (codec == Codec::kEdges) {
+        const bool augmented = IsInnerProduct(opclass);
+        return SolveShape(dimensions + augmented, m, augmented, store::kPageCapacity);
+    }
     return SolveNodeShape(
         codec, opclass.metric, dimensions, m,
         OwnBytes(codec, dimensions,
@@ -127,21 +131,23 @@ bool ReadNodeShape(const MetaPage &meta, RecordShape *shape) {
 // The shape from the metapage, or false if no index has such a one.
 bool ReadShape(const MetaPage &meta, RecordShape *shape) {
     if (meta.codec != static_cast<uint8_t>(Codec::kEdges)) return ReadNodeShape(meta, shape);
+    if (meta.has_excesses > 1 || !std::isfinite(meta.longest) || meta.longest < 0) return false;
+    const int dimensions = static_cast<int>(meta.dimensions) + meta.has_excesses;
     if (meta.dimensions < 1 || meta.dimensions > static_cast<uint32_t>(kMaxDimensions) ||
         meta.m < 2 || meta.m > 100 || meta.edges % kEdgeBatch != 0 || meta.edges < 2 * meta.m ||
         meta.edges > kMaxEdges || meta.code_dimensions % 16 != 0 || meta.code_dimensions == 0 ||
-        meta.code_dimensions > PaddedDimensions(static_cast<int>(meta.dimensions)) ||
+        meta.code_dimensions > PaddedDimensions(dimensions) ||
         meta.code_dimensions / 8 > static_cast<int>(kMaxCodeRows) || meta.code_bits < 1 ||
-        meta.code_bits > 2 || meta.own_inside > 1 || meta.has_norms > 1 ||
-        meta.attribute_bytes != 0 || !IsCopyKind(meta.copies))
+        meta.code_bits > 2 || meta.own_inside > 1 || meta.attribute_bytes != 0 ||
+        !IsCopyKind(meta.copies))
         return false;
     *shape = {};
-    shape->dimensions = static_cast<int>(meta.dimensions);
-    shape->padded = PaddedDimensions(shape->dimensions);
+    shape->dimensions = dimensions;
+    shape->padded = PaddedDimensions(dimensions);
     shape->code_dimensions = meta.code_dimensions;
     shape->code_bits = meta.code_bits;
     shape->edges = meta.edges;
-    shape->has_norms = meta.has_norms;
+    shape->has_excesses = meta.has_excesses;
     shape->own_inside = meta.own_inside;
     SolveOffsets(shape);
     return shape->size <= store::kPageCapacity;
@@ -203,8 +209,10 @@ CachedGraph *LoadGraph(Relation index, const MetaPage &meta) {
     graph.m = meta.m;
     graph.ef_construction = meta.ef_construction;
     graph.copies = copies;
+    graph.dimensions = static_cast<int>(meta.dimensions);
     graph.shape = shape;
     graph.layout = layout;
+    graph.longest = meta.longest;
     store::ReadBlob(index, kCentreBlock, cached->floats, CentreBytes(shape));
     return cached;
 }
@@ -264,7 +272,7 @@ const Graph &OpenGraph(Relation index, Entry *entry) {
 
 const Graph *MakeGraph(const OperatorClass &opclass, int dimensions, int m, int ef_construction,
                        CopyKind copies, bool compact, int inline_elements, uint64_t build_id,
-                       uint64_t seed, const float *centre) {
+                       uint64_t seed, const float *centre, float longest) {
     const RecordShape shape =
         ShapeOf(opclass, CodecOf(opclass, copies, compact), dimensions, m, inline_elements);
     CachedGraph *made = NewCachedGraph(CurrentMemoryContext, RotatedDimensions(shape), seed);
@@ -275,7 +283,9 @@ const Graph *MakeGraph(const OperatorClass &opclass, int dimensions, int m, int 
     graph.m = m;
     graph.ef_construction = ef_construction;
     graph.copies = copies;
+    graph.dimensions = dimensions;
     graph.shape = shape;
+    graph.longest = longest;
     graph.layout = SolveLayout(shape, CopySize(shape, copies), FirstGroup(shape));
     return &graph;
 }
@@ -286,7 +296,8 @@ MetaPage MetaPageOf(const Graph &graph, uint64_t seed, const Entry &entry) {
     meta.version = kFormatVersion;
     meta.build_id = graph.build_id;
     meta.rotation_seed = seed;
-    meta.dimensions = graph.shape.dimensions;
+    meta.dimensions = graph.dimensions;
+    meta.longest = graph.longest;
     meta.m = graph.m;
     meta.ef_construction = graph.ef_construction;
     meta.edges = graph.shape.edges;
@@ -296,7 +307,7 @@ MetaPage MetaPageOf(const Graph &graph, uint64_t seed, const Entry &entry) {
     meta.metric = static_cast<uint8_t>(graph.opclass.metric);
     meta.copies = static_cast<uint8_t>(graph.copies);
     meta.own_inside = graph.shape.own_inside;
-    meta.has_norms = graph.shape.has_norms;
+    meta.has_excesses = graph.shape.has_excesses;
     meta.codec = static_cast<uint8_t>(graph.shape.codec);
     if (graph.shape.codec == Codec::kSparse)
         meta.inline_elements = SparseCapacity(graph.shape.own_bytes);
@@ -340,7 +351,7 @@ bool ReadCostInputs(Relation index, CostInputs *inputs) {
     inputs->rows_hint = 0;
     inputs->pages_per_node = shape.own_inside ? 1 : 2;
     inputs->rerank_pages = layout.pages_per_copy;
-    inputs->dimensions = shape.dimensions;
+    inputs->dimensions = ValueDimensions(shape);
     inputs->m = meta.m;
     inputs->edges = shape.edges;
     inputs->code_bits = shape.code_bits;

@@ -15,16 +15,23 @@
 
 namespace vecx::hnsw {
 
+// For the inner product of dense vectors, points have one coordinate more than the values: what
+// makes all of them as long as the longest. Then who has the largest product with a query is also
+// who is nearest to it, and a graph of near points serves (Bachrach et al. 2014, "Speeding up the
+// Xbox recommender system using a Euclidean transformation for inner-product spaces"). Queries have
+// 0 there. A value that is longer still has 0, too: searches find it, with more trouble.
 struct Graph {
     uint64_t build_id;
     OperatorClass opclass;
     int m;
     int ef_construction;
     CopyKind copies;
+    int dimensions;  // of the values
     RecordShape shape;
     Layout layout;
     Rotation rotation;
     const float *centre;           // shape.dimensions; what is subtracted before the rotation
+    float longest;                 // for the inner product: length of the augmented vectors
     mutable uint64_t known_nodes;  // at least so many ids have a page
 
     int CopyElementBytes() const { return copies == CopyKind::kHalf ? 2 : 4; }
@@ -48,11 +55,11 @@ struct Entry {
 const Graph &OpenGraph(Relation index, Entry *entry = nullptr);
 
 // The graph that an index with these options and dimensions has, in memory of the current context:
-// for the build. `centre` and the seed belong to the metapage that MetaPageOf then makes; a graph
-// of node codes has none. `compact`: node codes where edge codes would do.
+// for the build. `centre`, `longest` and the seed belong to the metapage that MetaPageOf then
+// makes; a graph of node codes has none. `compact`: node codes where edge codes would do.
 const Graph *MakeGraph(const OperatorClass &opclass, int dimensions, int m, int ef_construction,
                        CopyKind copies, bool compact, int inline_elements, uint64_t build_id,
-                       uint64_t seed, const float *centre);
+                       uint64_t seed, const float *centre, float longest);
 MetaPage MetaPageOf(const Graph &graph, uint64_t seed, const Entry &entry);
 
 // With node codes: what is wrong with the measures in a metapage, or nullptr.

@@ -46,6 +46,7 @@ class Inserter {
         codes_ = static_cast<uint8_t *>(palloc(shape_.padded));
         graph_.rotation.Apply(vector_.coordinates, nullptr, rotated_);
         parameters_ = EncodeSq8(rotated_, shape_.padded, codes_);
+        parameters_.excess = vector_.excess;
         if (vector_.shortened) parameters_.error = std::numeric_limits<float>::infinity();
         ActiveKernels().codes.decode_u8(codes_, parameters_.scale, parameters_.offset, node_,
                                         shape_.padded);
@@ -60,9 +61,10 @@ class Inserter {
         memory_ = NewLinkMemory(graph_, PoolWidthFor(shape_, graph_.ef_construction));
         Random random(static_cast<uint64_t>(row_.block_high) << 32 |
                       static_cast<uint64_t>(row_.block_low) << 16 | row_.item);
-        const int level = DrawLevel(&random);
+        int level = DrawLevel(&random);
         Choice choices[kMaxLevel + 1] = {};
-        if (entry_.link && !Choose(level, choices)) return;
+        if (entry_.link) level = Choose(level, choices);
+        if (level < 0) return;
 
         NodeLink below = kNoLink;
         for (int at = 0; at <= level; at++) {
@@ -81,28 +83,41 @@ class Inserter {
         LinkCandidate *neighbors;
     };
 
-    int StartOn(int level, SearchMemory &memory, Candidate *starts) {
-        return Descend(store_, query_, entry_, level, memory, starts);
+    int StartOn(int level, int descent_width, SearchMemory &memory, Candidate *starts) {
+        return Descend(store_, query_, entry_, level, descent_width, memory, starts);
     }
 
     bool JoinEqualQuickly() {
         if (!entry_.link) return false;
         memory_ = NewLinkMemory(graph_, kShortWidth);
         Candidate starts[kDescentEntries];
-        const int count = StartOn(0, memory_.search, starts);
+        const int count = StartOn(0, kDescentWidth, memory_.search, starts);
         const int found = FindNear(store_, query_, 0, starts, count, kNoNode, memory_);
         return JoinEqual(found);
     }
 
-    // Chooses the neighbours on each level; false if the row has joined a node of equal vector.
-    bool Choose(int level, Choice *choices) {
+    // Chooses the neighbours on each level. Returns the level on which the node enters: the one
+    // that was drawn, or 1 for a row that is far from all others; -1 if the row has joined a node
+    // of equal vector.
+    int Choose(int drawn, Choice *choices) {
+        if (!ChooseFrom(drawn, kDescentWidth, choices)) return -1;
+        if (!far_) return drawn;
+        const int promoted = std::max(drawn, 1);
+        if (!ChooseFrom(promoted, kWideDescentWidth, choices)) return -1;
+        return far_ ? promoted : drawn;
+    }
+
+    // The same on the levels from `level` down; false if the row has joined a node.
+    bool ChooseFrom(int level, int descent_width, Choice *choices) {
         const int top = std::min(level, entry_.level);
         Candidate starts[kDescentEntries];
-        int start_count = StartOn(top, memory_.search, starts);
+        int start_count = StartOn(top, descent_width, memory_.search, starts);
         for (int at = top; at >= 0; at--) {
             const int found = FindNear(store_, query_, at, starts, start_count, kNoNode, memory_);
             if (at == 0 && JoinEqual(found)) return false;
             if (at > 0) start_count = StartsBelow(at, found, starts);
+            far_ = found > 0 &&
+                   IsFarFrom(store_, query_, at, memory_.found[0].link, memory_.found[0].distance);
             Choice &choice = choices[at];
             choice.count = SelectNeighbors(shape_, memory_.found, found);
             KeepChoice(&choice);
@@ -361,7 +376,7 @@ class Inserter {
 
     void Offer(int level, const Choice &choice) {
         OfferToAll(index_, graph_, choice.neighbors, choice.count, level,
-                   {choice.node, node_, parameters_.norm}, query_, memory_);
+                   {choice.node, node_, parameters_.excess}, query_, memory_);
         MarkLinked(index_, graph_, choice.node);
     }
 
@@ -394,6 +409,7 @@ class Inserter {
     Sq8Parameters parameters_;
     GraphQuery query_;
     LinkMemory memory_ = {};
+    bool far_ = false;  // from all that the last search found
     NodeLink expected_head_ = kNoLink;
     bool linked_slot_ = false;
 };

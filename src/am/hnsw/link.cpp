@@ -259,7 +259,7 @@ void HoldOnPage(Relation index, const Graph &graph, NodeLink node, const float *
                                             shape.padded);
         pfree(codes);
         if (!found) return;
-        target.norm = own.norm;
+        target.excess = own.excess;
     }
     store::PageRef page;
     if (!OpenNode(index, graph, node, &page)) return;
@@ -310,12 +310,19 @@ void Relink(PageStore &store, const Entry &entry, NodeLink node, int level, Link
     if (entry.link && ReadOwn(store.index(), graph, node, codes, &own)) {
         const GraphQuery query = QueryOfNode(shape, own, memory.node, memory.query_memory);
         Candidate starts[kDescentEntries];
-        const int start_count = Descend(store, query, entry, level, memory.search, starts);
-        const int found = FindNear(store, query, level, starts, start_count, node.id, memory);
+        int found = 0;
+        for (int width : {kDescentWidth, kWideDescentWidth}) {
+            const int start_count =
+                Descend(store, query, entry, level, width, memory.search, starts);
+            found = FindNear(store, query, level, starts, start_count, node.id, memory);
+            if (found == 0 ||
+                !IsFarFrom(store, query, level, memory.found[0].link, memory.found[0].distance))
+                break;
+        }
         const int count = SelectNeighbors(shape, memory.found, found);
         WriteMissingEdges(store.index(), graph, node, count, memory);
-        OfferToAll(store.index(), graph, memory.found, count, level, {node, memory.node, own.norm},
-                   query, memory);
+        OfferToAll(store.index(), graph, memory.found, count, level,
+                   {node, memory.node, own.excess}, query, memory);
     }
     MarkLinked(store.index(), graph, node);
     pfree(codes);

@@ -17,10 +17,10 @@ constexpr double kRounding = 1e-5;
 constexpr float kLargestHalf = 65504;
 
 void CheckDimensions(const Graph &graph, int dimensions) {
-    if (dimensions == graph.shape.dimensions) return;
+    if (dimensions == graph.dimensions) return;
     ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
                     errmsg("different %s dimensions %d and %d", graph.opclass.type_name,
-                           graph.shape.dimensions, dimensions)));
+                           graph.dimensions, dimensions)));
 }
 
 // Elements of either type as floats. `halves` points to the halves of a halfvec, else nullptr.
@@ -47,7 +47,7 @@ double Norm(const float *values, int n) {
 
 // The coordinates as the graph measures them. Returns whether they had to be shortened.
 bool MakeCoordinates(const Graph &graph, const float *values, double norm, float *out) {
-    const int n = graph.shape.dimensions;
+    const int n = graph.dimensions;
     if (graph.opclass.metric == Metric::kCosine) {
         const double inverse = norm > 0 ? 1 / norm : 0;
         for (int i = 0; i < n; i++) out[i] = static_cast<float>(values[i] * inverse);
@@ -84,7 +84,7 @@ void WriteHalfCopy(const float *values, int n, bool sums, char *copy) {
 
 double OperatorDistance(const Graph &graph, const DistanceKernels &kernels, const void *a,
                         const void *b) {
-    const int n = graph.shape.dimensions;
+    const int n = graph.dimensions;
     switch (graph.opclass.metric) {
         case Metric::kL2:
             return L2(kernels.l2_squared(a, b, n));
@@ -116,7 +116,7 @@ void WriteDenseCopy(const Graph &graph, const Elements &elements, char *copy) {
 }
 
 bool ReadSparseVector(const Graph &graph, const SparseList &list, NodeVector *out) {
-    CheckSameDimensions<SparseVector>(graph.shape.dimensions, list.dimensions);
+    CheckSameDimensions<SparseVector>(graph.dimensions, list.dimensions);
     if (list.count > kMaxSparseElements)
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                         errmsg("sparsevec cannot have more than %d non-zero elements for %s index",
@@ -135,7 +135,7 @@ bool ReadSparseVector(const Graph &graph, const SparseList &list, NodeVector *ou
 bool ReadOwnVector(const Graph &graph, Datum value, NodeVector *out) {
     if (graph.shape.codec == Codec::kBits) {
         const BitView view = ViewBits(pg_detoast_datum_packed(RawValue(value)));
-        CheckSameLength(static_cast<uint32>(graph.shape.dimensions), view.length);
+        CheckSameLength(static_cast<uint32>(graph.dimensions), view.length);
         memcpy(out->copy, view.bytes, view.Bytes());
         return true;
     }
@@ -171,13 +171,17 @@ double BitDistance(const Graph &graph, const void *a, const void *b) {
 
 }  // namespace
 
+float AugmentingCoordinate(double longest, double norm) {
+    return norm < longest ? static_cast<float>(std::sqrt(longest * longest - norm * norm)) : 0;
+}
+
 NodeVector NewNodeVector(const Graph &graph) {
-    const int n = graph.shape.dimensions;
+    const int n = graph.dimensions;
     if (!graph.shape.HasEdgeCodes())
-        return {nullptr, false, static_cast<char *>(palloc0(MostOwnBytes(graph.shape))),
+        return {nullptr, false, 0, static_cast<char *>(palloc0(MostOwnBytes(graph.shape))),
                 MostOwnBytes(graph.shape)};
     const int bytes = static_cast<int>(sizeof(CopyHeader)) + n * graph.CopyElementBytes();
-    return {static_cast<float *>(palloc(n * sizeof(float))), false,
+    return {static_cast<float *>(palloc(graph.shape.dimensions * sizeof(float))), false, 0,
             static_cast<char *>(palloc0(bytes)), bytes};
 }
 
@@ -188,7 +192,12 @@ bool ReadNodeVector(const Graph &graph, Datum value, NodeVector *out) {
     const double norm = Norm(elements.floats, n);
     if (graph.opclass.metric == Metric::kCosine && norm == 0) return false;
     out->shortened = MakeCoordinates(graph, elements.floats, norm, out->coordinates);
-    for (int i = 0; i < n; i++) out->coordinates[i] -= graph.centre[i];
+    if (IsInnerProduct(graph.opclass)) {
+        const double length = std::min(norm, kLongest), longest = graph.longest;
+        out->coordinates[n] = AugmentingCoordinate(longest, length);
+        out->excess = static_cast<float>(std::max(0.0, length * length - longest * longest));
+    }
+    for (int i = 0; i < graph.shape.dimensions; i++) out->coordinates[i] -= graph.centre[i];
     WriteDenseCopy(graph, elements, out->copy);
     return true;
 }
@@ -200,15 +209,15 @@ QueryVector NewQueryVector(const Graph &graph) {
         query.table_memory =
             reinterpret_cast<void *>(TYPEALIGN(64, palloc0(QueryBytes(graph.shape) + 64)));
         if (graph.shape.codec == Codec::kBits || graph.shape.codec == Codec::kSparse) return query;
-        query.scratch = static_cast<float *>(palloc0(graph.shape.dimensions * sizeof(float)));
-        query.elements = palloc0(graph.shape.dimensions * sizeof(float));
+        query.scratch = static_cast<float *>(palloc0(graph.dimensions * sizeof(float)));
+        query.elements = palloc0(graph.dimensions * sizeof(float));
         return query;
     }
     query.rotated = static_cast<float *>(palloc0(graph.shape.padded * sizeof(float)));
     query.table_memory =
         reinterpret_cast<void *>(TYPEALIGN(64, palloc0(QueryBytes(graph.shape) + 64)));
     query.scratch = static_cast<float *>(palloc0(graph.shape.dimensions * sizeof(float)));
-    query.elements = palloc0(graph.shape.dimensions * sizeof(float));
+    query.elements = palloc0(graph.dimensions * sizeof(float));
     return query;
 }
 
@@ -225,23 +234,26 @@ void ReadQueryVector(const Graph &graph, Datum value, QueryVector *out) {
     out->norm = Norm(elements.floats, n);
     if (!graph.shape.HasEdgeCodes()) return;
     MakeCoordinates(graph, elements.floats, out->norm, out->scratch);
-    // The centre moves points, and queries that are compared as points. For the inner product the
-    // query is a direction.
-    out->centre_product = 0;
+    out->factor = 1;
     if (IsInnerProduct(graph.opclass)) {
-        out->centre_product = ActiveKernels().f32.inner_product(out->scratch, graph.centre, n);
-        graph.rotation.Apply(out->scratch, nullptr, out->rotated);
-    } else {
-        graph.rotation.Apply(out->scratch, graph.centre, out->rotated);
+        // Here the query is a direction. The codes tell products best apart where it is as long as
+        // the points.
+        if (graph.longest > 0 && out->norm > 0 && out->norm <= kLongest)
+            out->factor = graph.longest / out->norm;
+        for (int i = 0; i < n; i++)
+            out->scratch[i] = static_cast<float>(out->scratch[i] * out->factor);
+        out->scratch[n] = 0;
     }
+    graph.rotation.Apply(out->scratch, graph.centre, out->rotated);
 }
 
 void ReadNullQuery(const Graph &graph, QueryVector *out) {
     out->is_zero = true;
     if (!graph.shape.HasEdgeCodes()) return;
-    memset(const_cast<void *>(out->elements), 0, graph.shape.dimensions * sizeof(float));
+    memset(const_cast<void *>(out->elements), 0, graph.dimensions * sizeof(float));
     memset(out->rotated, 0, graph.shape.padded * sizeof(float));
-    out->norm = out->centre_product = 0;
+    out->norm = 0;
+    out->factor = 1;
 }
 
 GraphQuery GraphQueryOf(const Graph &graph, const QueryVector &query) {
@@ -273,12 +285,13 @@ DistanceRange RangeOfExpansion(const Graph &graph, const QueryVector &query,
             return {std::max(0.0, low), std::sqrt(distance + square_error) + lost};
         }
         case Metric::kInnerProduct: {
-            // Here the error of the query is not small against a distance but against a length.
-            const double length = std::sqrt(std::max(0.0f, distance)) + query.norm;
-            const double middle = (key - quantized.norm) / 2.0 - query.centre_product;
-            const double around = query.norm * part * error + length * part * quantized.error +
-                                  slack * length * length;
-            return {middle - around, middle + around};
+            // |q - y|^2 = |q|^2 + longest^2 + excess - 2 <q, y>
+            const double squares = query.norm * query.norm * query.factor * query.factor +
+                                   static_cast<double>(graph.longest) * graph.longest;
+            const double middle = (key - squares) / 2;
+            const double around = (std::sqrt(distance) + lost / 2) * lost +
+                                  slack * (squares + quantized.norm + distance + std::fabs(key));
+            return {(middle - around) / query.factor, (middle + around) / query.factor};
         }
         default: {
             const double length = std::sqrt(distance), around = lost + 2 * kRounding;
@@ -298,7 +311,7 @@ DistanceRange RangeOfCopy(const Graph &graph, const QueryVector &query, const ch
         const double distance = Ordered(SparseDistance(graph, copy, query.own.copy));
         return {distance, distance};
     }
-    const int n = graph.shape.dimensions;
+    const int n = graph.dimensions;
     CopyHeader header;
     memcpy(&header, copy, sizeof(header));
     const char *stored = copy + sizeof(CopyHeader);

@@ -11,9 +11,12 @@ namespace vecx::hnsw {
 
 // A value in the forms that an index stores. All memory is of the context that was current.
 struct NodeVector {
-    float *coordinates;  // shape.dimensions: of unit length for the cosine, less the centre
-    bool shortened;      // it was too long for squares of floats; only its direction is true
-    char *copy;          // a CopyHeader and the elements; with node codes the own vector
+    // shape.dimensions: of unit length for the cosine, augmented for the inner product, less the
+    // centre.
+    float *coordinates;
+    bool shortened;  // it was too long for squares of floats; only its direction is true
+    float excess;    // for the inner product, see Sq8View
+    char *copy;      // a CopyHeader and the elements; with node codes the own vector
     int copy_bytes;
 };
 
@@ -24,12 +27,15 @@ NodeVector NewNodeVector(const Graph &graph);
 // has not the dimensions of the index.
 bool ReadNodeVector(const Graph &graph, Datum value, NodeVector *out);
 
+// The coordinate that augments a point of length `norm`: 0 where that is no less than `longest`.
+float AugmentingCoordinate(double longest, double norm);
+
 // The query of a scan.
 struct QueryVector {
-    const void *elements;   // as they came: floats, or halves for halfvec
-    float *rotated;         // shape.padded; of unit length for the cosine
-    double norm;            // length of the query as it came
-    double centre_product;  // <query, centre>, for the inner product
+    const void *elements;  // as they came: floats, or halves for halfvec
+    float *rotated;        // shape.padded; of unit length for the cosine
+    double norm;           // length of the query as it came
+    double factor;         // for the inner product: of `rotated` against the query as it came
     bool is_zero;
     void *table_memory;  // for PrepareQuery
     float *scratch;      // shape.dimensions

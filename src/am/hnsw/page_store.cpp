@@ -5,7 +5,7 @@
 namespace vecx::hnsw {
 
 SearchMemory NewSearchMemory(int width) {
-    const int widest = std::max(width, kDescentWidth);
+    const int widest = std::max(width, kWideDescentWidth);
     SearchMemory memory;
     memory.width = width;
     memory.pool = static_cast<Candidate *>(palloc(Pool::Slots(widest) * sizeof(Candidate)));
@@ -85,15 +85,15 @@ void PageStore::AddSeen(NodeId id) {
     seen_.Add(id);
 }
 
-int Descend(PageStore &store, const GraphQuery &query, const Entry &entry, int level,
+int Descend(PageStore &store, const GraphQuery &query, const Entry &entry, int level, int width,
             const SearchMemory &memory, Candidate *starts) {
     starts[0] = {0, entry.link.id, entry.link.generation, false};
     int count = 1;
     for (int at = entry.level; at > level; at--) {
         CHECK_FOR_INTERRUPTS();
         store.Aim(query, at);
-        Pool pool(memory.pool, kDescentWidth);
-        VisitedSet visited(memory.visited, VisitedSlotsFor(kDescentWidth));
+        Pool pool(memory.pool, width);
+        VisitedSet visited(memory.visited, VisitedSlotsFor(width));
         for (int i = 0; i < count; i++) pool.Push(starts[i].key, starts[i].Link());
         // The nearest few, sorted; nodes whose copy below is gone lead nowhere.
         int found = 0;
@@ -112,6 +112,15 @@ int Descend(PageStore &store, const GraphQuery &query, const Entry &entry, int l
         if (count == 0) return 0;
     }
     return count;
+}
+
+bool IsFarFrom(PageStore &store, const GraphQuery &query, int level, NodeLink nearest,
+               float distance) {
+    bool far = false;
+    store.Aim(query, level);
+    store.WithNode(
+        nearest, [&](const NodeRecord &record, const Sq8View &) { far = IsFar(record, distance); });
+    return far;
 }
 
 void ReadCopy(Relation index, const Graph &graph, NodeId id, int offset, int bytes, char *out) {

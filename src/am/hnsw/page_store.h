@@ -168,10 +168,15 @@ struct SearchMemory {
 };
 SearchMemory NewSearchMemory(int width);
 
-// Searches the levels above `level`, from the entry down, and fills `starts` with up to
-// kDescentEntries nodes of `level` to begin with. Returns their number.
-int Descend(PageStore &store, const GraphQuery &query, const Entry &entry, int level,
+// Searches the levels above `level`, from the entry down, with pools of `width`, which `memory` has
+// room for, and fills `starts` with up to kDescentEntries nodes of `level` to begin with. Returns
+// their number.
+int Descend(PageStore &store, const GraphQuery &query, const Entry &entry, int level, int width,
             const SearchMemory &memory, Candidate *starts);
+
+// IsFar for the nearest node that a search has found; false for one that is gone.
+bool IsFarFrom(PageStore &store, const GraphQuery &query, int level, NodeLink nearest,
+               float distance);
 
 // Reads `bytes` of a node's copy from `offset` on into `out`.
 void ReadCopy(Relation index, const Graph &graph, NodeId id, int offset, int bytes, char *out);

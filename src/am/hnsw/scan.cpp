@@ -134,19 +134,43 @@ void OrderQueue(const Graph &graph, Relation index, ScanState *state) {
     std::make_heap(state->queue, state->queue + state->queued, LaterFound);
 }
 
+// Whether the rows that a search has found lie much farther from the query than from each other.
+// For the inner product distances say nothing of that.
+bool EndedFar(PageStore &store, const ScanState &state, NodeLink nearest, float distance) {
+    return nearest && !state.graph_query.inner_product &&
+           IsFarFrom(store, state.graph_query, 0, nearest, distance);
+}
+
 // The first search: the nearest of a pool as wide as hnsw.ef_search wants it.
 void Search(const Graph &graph, Relation index, const Entry &entry, ScanState *state) {
     if (!entry.link) return;
     PageStore store(index, graph);
-    Candidate starts[kDescentEntries];
-    const int count = Descend(store, state->graph_query, entry, 0, state->search, starts);
-    store.Aim(state->graph_query, 0);
     store.Measure(state->query);
-    Pool pool(state->search.pool, state->search.width);
-    VisitedSet visited(state->search.visited, state->search.visited_slots);
-    for (int i = 0; i < count; i++) pool.Push(starts[i].key, starts[i].Link());
-    SearchGraph(store, pool, visited, state->search.expansion,
-                [&](const Expansion &expansion) { Visit(graph, state, expansion); });
+    const SearchMemory &memory = state->search;
+    VisitedSet visited(memory.visited, memory.visited_slots);
+    NodeLink nearest = kNoLink;
+    float distance = std::numeric_limits<float>::infinity();
+    const auto search_from = [&](const Candidate *starts, int count) {
+        store.Aim(state->graph_query, 0);
+        Pool pool(memory.pool, memory.width);
+        for (int i = 0; i < count; i++) pool.Push(starts[i].key, starts[i].Link());
+        SearchGraph(store, pool, visited, memory.expansion, [&](const Expansion &expansion) {
+            if (expansion.distance < distance) {
+                distance = expansion.distance;
+                nearest = expansion.link;
+            }
+            Visit(graph, state, expansion);
+        });
+    };
+    Candidate starts[kDescentEntries];
+    int count = Descend(store, state->graph_query, entry, 0, kDescentWidth, memory, starts);
+    visited.Clear();
+    search_from(starts, count);
+    if (entry.level > 0 && EndedFar(store, *state, nearest, distance)) {
+        count = Descend(store, state->graph_query, entry, 0, kWideDescentWidth,
+                        NewSearchMemory(kWideDescentWidth), starts);
+        search_from(starts, count);
+    }
     OrderQueue(graph, index, state);
 }
 

@@ -724,7 +724,7 @@ bool Vacuum::Anchor(NodeLink node, int level, LinkMemory &memory) {
     Replacement *items = replacements_.items;
     std::sort(items, items + replacements_.count, ByDistance);
     for (int64 i = 0; i < replacements_.count; i++)
-        if (OfferOnPage(index_, graph_, items[i].link, level, {node, node_, own.norm}, query_,
+        if (OfferOnPage(index_, graph_, items[i].link, level, {node, node_, own.excess}, query_,
                         items[i].distance, OfferKind::kAnchor, memory)) {
             HoldOnPage(index_, graph_, node, node_, items[i].link, items[i].distance, memory);
             return true;
@@ -851,7 +851,7 @@ void Vacuum::OfferReplacements(const NodeRecord &record, int64 most) {
         ActiveKernels().codes.decode_u8(view.codes, view.scale, view.offset, neighbor_,
                                         shape_.padded);
         const GraphQuery query = PrepareQuery(shape_, neighbor_, false, neighbor_query_memory_);
-        OfferEdge(record, node_, {items->link, neighbor_, view.norm}, query,
+        OfferEdge(record, node_, {items->link, neighbor_, view.excess}, query,
                   QueryDistance(shape_, query_, view), OfferKind::kOrdinary);
     }
 }
