@@ -1,0 +1,285 @@
+// The second pass of VACUUM: replaces edges that lead to tombstones, and anchors and links anew
+// what has lost its neighbours by that.
+
+#include "am/hnsw/vacuum.h"
+
+namespace vecx::hnsw {
+namespace {
+
+bool ById(const Replacement &a, const Replacement &b) {
+    return a.link.id != b.link.id ? a.link.id < b.link.id : a.distance < b.distance;
+}
+bool ByDistance(const Replacement &a, const Replacement &b) {
+    return a.distance != b.distance ? a.distance < b.distance : a.link.id < b.link.id;
+}
+
+}  // namespace
+
+void Vacuum::MendEdges() {
+    const auto aligned = [](Size bytes) {
+        return reinterpret_cast<void *>(TYPEALIGN(64, palloc(bytes + 64)));
+    };
+    anchored_ = static_cast<uint8 *>(AllocateZero(nodes_ / 8 + 1));
+    before_ = static_cast<char *>(aligned(store::kPageCapacity));
+    after_ = static_cast<char *>(aligned(store::kPageCapacity));
+    neighbor_record_ = static_cast<char *>(aligned(shape_.size));
+    codes_ = static_cast<uint8_t *>(aligned(MostOwnBytes(shape_)));
+    neighbor_codes_ = static_cast<uint8_t *>(aligned(MostOwnBytes(shape_)));
+    kept_codes_ = static_cast<uint8_t *>(aligned(MostOwnBytes(shape_)));
+    node_ = static_cast<float *>(aligned(shape_.padded * sizeof(float)));
+    neighbor_ = static_cast<float *>(aligned(shape_.padded * sizeof(float)));
+    query_memory_ = aligned(QueryBytes(shape_));
+    neighbor_query_memory_ = aligned(QueryBytes(shape_));
+
+    // Also what was added since pass 1: those are the nodes whose inserts picked their neighbours
+    // before these became tombstones.
+    NodeBlocks blocks(index_, graph_.layout, RelationGetNumberOfBlocks(index_));
+    for (BlockNumber block; (block = blocks.Next()) != InvalidBlockNumber;) {
+        VacuumDelayPoint();
+        MendPage(block);
+    }
+}
+
+// All is computed on a copy, without a lock, and holds if the records are still the same then.
+void Vacuum::MendPage(BlockNumber block) {
+    for (;;) {
+        store::PageRef page = OpenShared(block);
+        const bool suspect = !page.fresh && HasSuspectEdges(block, page.content);
+        if (suspect) memcpy(before_, page.content, store::kPageCapacity);
+        if (!page.fresh && !suspect) NoteAnchored(block, page.content);
+        store::Close(page);
+        if (!suspect) return;
+        memcpy(after_, before_, store::kPageCapacity);
+        bool mended = false;
+        ForEachSlot(block, [&](NodeId id) {
+            const NodeRecord record = RecordAt(after_, id);
+            if (record.header().IsLive() && MendRecord(id, record)) mended = true;
+        });
+        NoteAnchored(block, after_);
+        if (!mended || ApplyPage(block)) return;
+        VacuumDelayPoint();
+    }
+}
+
+void Vacuum::NoteAnchored(BlockNumber block, char *content) {
+    ForEachSlot(block, [&](NodeId id) {
+        const NodeRecord record = RecordAt(content, id);
+        if (!record.header().IsLive()) return;
+        for (int slot = 0; slot < shape_.edges; slot++) {
+            const NodeId to = record.Ids()[slot];
+            if (to < nodes_ && record.IsAnchored(slot))
+                anchored_[to / 8] |= static_cast<uint8>(1 << to % 8);
+        }
+    });
+}
+
+// Nodes that were anchored at one that died, or whose insert did not get so far: anchored again at
+// the nearest of their own neighbours, without a search.
+void Vacuum::AnchorAll() {
+    LinkMemory memory = NewLinkMemory(graph_, PoolWidthFor(shape_, graph_.ef_construction));
+    for (uint64_t i = 0; i < nodes_; i++) {
+        const auto id = static_cast<NodeId>(i);
+        if (IsDead(id) || anchored_[id / 8] >> id % 8 & 1) continue;
+        VacuumDelayPoint();
+        store::PageRef page = OpenShared(graph_.layout.NodeBlock(id));
+        NodeHeader header = {};
+        if (!page.fresh) {
+            header = RecordAt(page.content, id).header();
+            memcpy(neighbor_record_, graph_.RecordAt(page.content, id), shape_.size);
+        }
+        store::Close(page);
+        const NodeLink node = {id, header.generation};
+        if (header.IsLive() && !Anchor(node, header.level, memory))
+            lonely_.Append({node, header.level});
+    }
+}
+
+// The record is in neighbor_record_. False if no neighbour took it.
+bool Vacuum::Anchor(NodeLink node, int level, LinkMemory &memory) {
+    const NodeRecord record(shape_, neighbor_record_);
+    Sq8View own = record.OwnVector();
+    if (!HasOwnInside(record) && !ReadOwn(index_, graph_, node, codes_, &own)) return true;
+    query_ = QueryOfNode(shape_, own, node_, query_memory_);
+    replacements_.count = 0;
+    for (int slot = 0; slot < shape_.edges; slot++)
+        if (record.Link(slot)) replacements_.Append({record.Link(slot), EdgeLength(record, slot)});
+    Replacement *items = replacements_.items;
+    std::sort(items, items + replacements_.count, ByDistance);
+    for (int64 i = 0; i < replacements_.count; i++)
+        if (OfferOnPage(index_, graph_, items[i].link, level, {node, node_, own.excess}, query_,
+                        items[i].distance, OfferKind::kAnchor, memory)) {
+            HoldOnPage(index_, graph_, node, node_, items[i].link, items[i].distance, memory);
+            return true;
+        }
+    return false;
+}
+
+bool Vacuum::HasSuspectEdges(BlockNumber block, char *content) {
+    bool suspect = false;
+    ForEachSlot(block, [&](NodeId id) {
+        const NodeRecord record = RecordAt(content, id);
+        if (!record.header().IsLive()) return;
+        bool alone = true;
+        for (int slot = 0; slot < shape_.edges; slot++) {
+            if (!record.Link(slot)) continue;
+            alone = false;
+            suspect = suspect || IsSuspect(record.Link(slot));
+        }
+        // Inserted when all that it found were tombstones.
+        if (alone) lonely_.Append({{id, record.header().generation}, record.header().level});
+    });
+    return suspect;
+}
+
+bool Vacuum::IsSuspect(NodeLink link) {
+    return link.id < nodes_ ? IsDead(link.id) : !Exists(link.id);
+}
+
+// True if the record has changed.
+bool Vacuum::MendRecord(NodeId id, const NodeRecord &record) {
+    measured_ = false;
+    replacements_.count = 0;
+    const int cleared = ClearDeadEdges(id, record);
+    if (cleared == 0) return false;
+    if (measured_) OfferReplacements(record, 2 * static_cast<int64>(cleared));
+    for (int slot = 0; slot < shape_.edges; slot++)
+        if (record.Link(slot)) return true;
+    lonely_.Append({{id, record.header().generation}, record.header().level});
+    return true;
+}
+
+int Vacuum::ClearDeadEdges(NodeId id, const NodeRecord &record) {
+    int cleared = 0;
+    for (int slot = 0; slot < shape_.edges; slot++) {
+        const NodeLink link = record.Link(slot);
+        if (!link || !IsSuspect(link)) continue;
+        if (IsLiveNode(link, record.header().level)) continue;
+        record.ClearEdge(slot);
+        cleared++;
+        if (MeasureFrom(id, record)) CollectFrom(id, record, link);
+    }
+    return cleared;
+}
+
+// Makes the query that measures how far others are from this node.
+bool Vacuum::MeasureFrom(NodeId id, const NodeRecord &record) {
+    if (measured_) return true;
+    Sq8View own = record.OwnVector();
+    if (!HasOwnInside(record) &&
+        !ReadOwn(index_, graph_, {id, record.header().generation}, codes_, &own))
+        return false;
+    query_ = QueryOfNode(shape_, own, node_, query_memory_);
+    return measured_ = true;
+}
+
+// The neighbours of a tombstone, by the estimates that it makes.
+void Vacuum::CollectFrom(NodeId id, const NodeRecord &record, NodeLink tombstone) {
+    Sq8View own;
+    if (!Exists(tombstone.id) || !ReadOwn(index_, graph_, tombstone, neighbor_codes_, &own)) return;
+    store::PageRef page = OpenShared(graph_.layout.NodeBlock(tombstone.id));
+    memcpy(neighbor_record_, graph_.RecordAt(page.content, tombstone.id), shape_.size);
+    store::Close(page);
+    const NodeRecord dead(shape_, neighbor_record_);
+    if (dead.header().level != record.header().level) return;
+    if (!shape_.HasEdgeCodes()) return CollectByNodes(id, dead);
+
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    const float distance = QueryDistance(shape_, query_, own);
+    for (int batch = 0; batch < shape_.Batches(); batch++) {
+        float estimates[kEdgeBatch];
+        EstimateBatch(dead, batch, query_, distance, kInfinity, estimates);
+        for (int lane = 0; lane < static_cast<int>(kEdgeBatch); lane++) {
+            const NodeLink link = dead.Link(batch * static_cast<int>(kEdgeBatch) + lane);
+            if (!link || link.id == id || IsSuspect(link) || !(estimates[lane] < kInfinity))
+                continue;
+            replacements_.Append({link, estimates[lane]});
+        }
+    }
+}
+
+// With node codes: the distance from each of them.
+void Vacuum::CollectByNodes(NodeId id, const NodeRecord &dead) {
+    for (int slot = 0; slot < shape_.edges; slot++) {
+        const NodeLink link = dead.Link(slot);
+        Sq8View view;
+        if (!link || link.id == id || IsSuspect(link) ||
+            !ReadOwn(index_, graph_, link, neighbor_codes_, &view))
+            continue;
+        replacements_.Append({link, NodeDistanceFrom(shape_, query_, view)});
+    }
+}
+
+// Offers the nearest of the replacements to a copy of the node's record.
+void Vacuum::OfferReplacements(const NodeRecord &record, int64 most) {
+    Replacement *items = replacements_.items, *end = items + replacements_.count;
+    std::sort(items, end, ById);
+    end = std::unique(items, end, [](const Replacement &a, const Replacement &b) {
+        return a.link.id == b.link.id;
+    });
+    std::sort(items, end, ByDistance);
+    for (; items < end && most > 0; items++, most--) {
+        Sq8View view;
+        if (!ReadOwn(index_, graph_, items->link, neighbor_codes_, &view)) continue;
+        if (!shape_.HasEdgeCodes()) {
+            float distances[kMaxEdges];
+            const GraphQuery newcomer =
+                PrepareNodeQuery(shape_, view, false, neighbor_query_memory_);
+            if (MeasureOnPages(index_, graph_, record, items->link, newcomer, items->distance,
+                               OfferKind::kOrdinary, kept_codes_, distances))
+                OfferNodeEdge(record, items->link, items->distance, distances,
+                              OfferKind::kOrdinary);
+            continue;
+        }
+        ActiveKernels().codes.decode_u8(view.codes, view.scale, view.offset, neighbor_,
+                                        shape_.padded);
+        const GraphQuery query = PrepareQuery(shape_, neighbor_, false, neighbor_query_memory_);
+        OfferEdge(record, node_, {items->link, neighbor_, view.excess}, query,
+                  QueryDistance(shape_, query_, view), OfferKind::kOrdinary);
+    }
+}
+
+// Puts the mended records in their places. False if one of them has changed since it was copied.
+bool Vacuum::ApplyPage(BlockNumber block) {
+    bool all = true;
+    store::PageRef page = OpenExclusive(block);
+    store::PageEdit edit(index_);
+    char *content = edit.Change(page);
+    ForEachSlot(block, [&](NodeId id) {
+        const char *before = graph_.RecordAt(before_, id), *after = graph_.RecordAt(after_, id);
+        if (memcmp(before, after, shape_.size) == 0) return;
+        char *now = graph_.RecordAt(content, id);
+        if (memcmp(before, now, shape_.size) == 0)
+            memcpy(now, after, shape_.size);
+        else
+            all = false;
+    });
+    edit.Commit();
+    store::Close(page);
+    return all;
+}
+
+void Vacuum::RelinkAll(const List<LevelNode> &nodes) {
+    if (nodes.count == 0) return;
+    const MemoryContext context =
+        AllocSetContextCreate(CurrentMemoryContext, "hnsw relink", ALLOCSET_DEFAULT_SIZES);
+    LinkMemory memory = NewLinkMemory(graph_, PoolWidthFor(shape_, graph_.ef_construction));
+    for (int64 i = 0; i < nodes.count; i++) {
+        VacuumDelayPoint();
+        const LevelNode &node = nodes.items[i];
+        if (!IsLiveNode(node.link, node.level)) continue;
+        const MemoryContext before = MemoryContextSwitchTo(context);
+        Entry entry;
+        OpenGraph(index_, &entry);
+        PageStore store(index_, graph_);
+        // Memory that is made when needed must not go with the context.
+        if (!shape_.own_inside && memory.outside == nullptr)
+            memory.outside =
+                static_cast<uint8_t *>(MemoryContextAlloc(before, MostOwnBytes(shape_)));
+        Relink(store, entry, node.link, node.level, memory);
+        MemoryContextSwitchTo(before);
+        MemoryContextReset(context);
+    }
+    MemoryContextDelete(context);
+}
+
+}  // namespace vecx::hnsw
