@@ -61,6 +61,7 @@ struct SlotHead {
 struct Replacement {
     NodeLink link;
     float distance;  // estimated
+    bool kept;       // by the one that died, not as filling
 };
 
 // Whether the heap's VACUUM has found a row dead.
@@ -180,7 +181,8 @@ class Vacuum {
         return shape_.own_inside && (shape_.codec != Codec::kSparse || record.header().more == 0);
     }
     bool MeasureFrom(NodeId id, const NodeRecord &record);
-    void CollectByNodes(NodeId id, const NodeRecord &dead);
+    void CollectByNodes(NodeId id, const NodeRecord &record, const NodeRecord &dead);
+    bool IsReplacement(NodeId id, const NodeRecord &record, NodeLink link);
     void CollectFrom(NodeId id, const NodeRecord &record, NodeLink tombstone);
     void OfferReplacements(const NodeRecord &record, int64 most);
     bool ApplyPage(BlockNumber block);

@@ -6,11 +6,19 @@
 namespace vecx::hnsw {
 namespace {
 
-bool ById(const Replacement &a, const Replacement &b) {
-    return a.link.id != b.link.id ? a.link.id < b.link.id : a.distance < b.distance;
-}
+// So many replacements are offered for each edge that is lost. With all that there are, a node
+// would be as well linked as a new one; with these it nearly is, and reads a quarter of the pages.
+constexpr int64 kOffersPerEdge = 4;
+
 bool ByDistance(const Replacement &a, const Replacement &b) {
     return a.distance != b.distance ? a.distance < b.distance : a.link.id < b.link.id;
+}
+// What the dead kept leads to where it led; its filling is near to one of those.
+bool ByWorth(const Replacement &a, const Replacement &b) {
+    return a.kept != b.kept ? a.kept : ByDistance(a, b);
+}
+bool ById(const Replacement &a, const Replacement &b) {
+    return a.link.id != b.link.id ? a.link.id < b.link.id : ByWorth(a, b);
 }
 
 }  // namespace
@@ -102,7 +110,9 @@ bool Vacuum::Anchor(NodeLink node, int level, LinkMemory &memory) {
     query_ = QueryOfNode(shape_, own, node_, query_memory_);
     replacements_.count = 0;
     for (int slot = 0; slot < shape_.edges; slot++)
-        if (record.Link(slot)) replacements_.Append({record.Link(slot), EdgeLength(record, slot)});
+        if (record.Link(slot))
+            replacements_.Append(
+                {record.Link(slot), EdgeLength(record, slot), record.IsKept(slot)});
     Replacement *items = replacements_.items;
     std::sort(items, items + replacements_.count, ByDistance);
     for (int64 i = 0; i < replacements_.count; i++)
@@ -141,7 +151,7 @@ bool Vacuum::MendRecord(NodeId id, const NodeRecord &record) {
     replacements_.count = 0;
     const int cleared = ClearDeadEdges(id, record);
     if (cleared == 0) return false;
-    if (measured_) OfferReplacements(record, 2 * static_cast<int64>(cleared));
+    if (measured_) OfferReplacements(record, kOffersPerEdge * cleared);
     for (int slot = 0; slot < shape_.edges; slot++)
         if (record.Link(slot)) return true;
     lonely_.Append({{id, record.header().generation}, record.header().level});
@@ -181,7 +191,7 @@ void Vacuum::CollectFrom(NodeId id, const NodeRecord &record, NodeLink tombstone
     store::Close(page);
     const NodeRecord dead(shape_, neighbor_record_);
     if (dead.header().level != record.header().level) return;
-    if (!shape_.HasEdgeCodes()) return CollectByNodes(id, dead);
+    if (!shape_.HasEdgeCodes()) return CollectByNodes(id, record, dead);
 
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     const float distance = QueryDistance(shape_, query_, own);
@@ -189,34 +199,38 @@ void Vacuum::CollectFrom(NodeId id, const NodeRecord &record, NodeLink tombstone
         float estimates[kEdgeBatch];
         EstimateBatch(dead, batch, query_, distance, kInfinity, estimates);
         for (int lane = 0; lane < static_cast<int>(kEdgeBatch); lane++) {
-            const NodeLink link = dead.Link(batch * static_cast<int>(kEdgeBatch) + lane);
-            if (!link || link.id == id || IsSuspect(link) || !(estimates[lane] < kInfinity))
-                continue;
-            replacements_.Append({link, estimates[lane]});
+            const int slot = batch * static_cast<int>(kEdgeBatch) + lane;
+            const NodeLink link = dead.Link(slot);
+            if (IsReplacement(id, record, link) && estimates[lane] < kInfinity)
+                replacements_.Append({link, estimates[lane], dead.IsKept(slot)});
         }
     }
 }
 
 // With node codes: the distance from each of them.
-void Vacuum::CollectByNodes(NodeId id, const NodeRecord &dead) {
+void Vacuum::CollectByNodes(NodeId id, const NodeRecord &record, const NodeRecord &dead) {
     for (int slot = 0; slot < shape_.edges; slot++) {
         const NodeLink link = dead.Link(slot);
         Sq8View view;
-        if (!link || link.id == id || IsSuspect(link) ||
-            !ReadOwn(index_, graph_, link, neighbor_codes_, &view))
-            continue;
-        replacements_.Append({link, NodeDistanceFrom(shape_, query_, view)});
+        if (IsReplacement(id, record, link) &&
+            ReadOwn(index_, graph_, link, neighbor_codes_, &view))
+            replacements_.Append({link, NodeDistanceFrom(shape_, query_, view), dead.IsKept(slot)});
     }
 }
 
-// Offers the nearest of the replacements to a copy of the node's record.
+// Most of the nearest are neighbours already, and must not stand in the way of those that are not.
+bool Vacuum::IsReplacement(NodeId id, const NodeRecord &record, NodeLink link) {
+    return link && link.id != id && !IsSuspect(link) && FindLink(record, link) < 0;
+}
+
+// Offers the best of the replacements to a copy of the node's record.
 void Vacuum::OfferReplacements(const NodeRecord &record, int64 most) {
     Replacement *items = replacements_.items, *end = items + replacements_.count;
     std::sort(items, end, ById);
     end = std::unique(items, end, [](const Replacement &a, const Replacement &b) {
         return a.link.id == b.link.id;
     });
-    std::sort(items, end, ByDistance);
+    std::sort(items, end, ByWorth);
     for (; items < end && most > 0; items++, most--) {
         Sq8View view;
         if (!ReadOwn(index_, graph_, items->link, neighbor_codes_, &view)) continue;
