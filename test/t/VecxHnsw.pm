@@ -5,7 +5,7 @@ use warnings;
 use Exporter 'import';
 use IPC::Run;
 use PostgreSQL::Test::Utils;
-our @EXPORT = qw(make_helpers session finish check_index index_errors bad_log_lines environment seed_random);
+our @EXPORT = qw(make_helpers make_points session finish check_index index_errors bad_log_lines environment seed_random);
 
 # A number from the environment, else the default.
 sub environment
@@ -50,6 +50,26 @@ sub make_helpers
                        (SELECT count(*) - count(DISTINCT place) FROM found), (SELECT count(*) FROM kept)$q$, query, name) INTO lost, ghosts, twice, all_rows;
         END $f$;
     });
+}
+
+# Points near a plane of at most twelve dimensions, which is how real vectors are spread: no two are equal, and the farther directions
+# of the plane hold less and less.
+sub make_points
+{
+    my ($node) = @_;
+    $node->safe_psql(
+        'postgres', q{
+        CREATE FUNCTION points(seed float8, dimensions int, rows int) RETURNS TABLE (i int, v vector) LANGUAGE plpgsql AS $f$
+        BEGIN
+            PERFORM setseed(0.25);
+            CREATE TEMP TABLE direction AS
+                SELECT k, (SELECT array_agg((random() - 0.5)::real) FROM generate_series(1, dimensions) WHERE k > 0)::vector AS v
+                FROM generate_series(1, least(dimensions, 12)) k;
+            PERFORM setseed(seed);
+            RETURN QUERY SELECT n, (SELECT sum(d.v * array_fill(((random() - 0.5) / sqrt(d.k))::real, ARRAY[dimensions])::vector)
+                FROM direction d WHERE n > 0) FROM generate_series(1, rows) n;
+            DROP TABLE direction;
+        END $f$});
 }
 
 # A session in the background that runs a script. (IPC::Run would feed it from memory only while somebody pumps.)
