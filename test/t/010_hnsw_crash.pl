@@ -118,6 +118,8 @@ sub kill_something
     my @children = split ' ', `ps -o pid= --ppid $pid`;
     kill 'KILL', $pid;
     kill 'KILL', @children;
+    # Until they are gone no server starts in their place, and each vain start would copy the server's log.
+    for (1 .. 500) { last unless kill 0, $pid, @children; sleep 0.02; }
     return 'all';
 }
 
