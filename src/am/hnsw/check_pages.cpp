@@ -43,7 +43,7 @@ const char *Checker::EdgeCodesFault(const MetaPage &meta) {
         meta.copies != static_cast<uint8_t>(CopyKind::kFloat))
         return "its kind of copies is unknown";
     if (meta.has_excesses != IsInnerProduct(OperatorClassOf(index_)))
-        return "it has norms, or none, against its metric";
+        return "it has excesses, or none, against its metric";
 
     RecordShape shape = {};
     shape.dimensions = static_cast<int>(meta.dimensions) + meta.has_excesses;
