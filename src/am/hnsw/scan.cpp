@@ -21,8 +21,7 @@
 namespace vecx::hnsw {
 namespace {
 
-constexpr int64 kFirstRows = 10;  // go out in any case before the search goes on
-constexpr int64 kAhead = 4;  // nodes expanded for each row that goes out, once the search goes on
+constexpr int64 kAhead = 4;  // nodes found for each that goes out, once the search goes on
 
 // A node in the queue.
 struct Found {
@@ -70,6 +69,7 @@ struct ScanState {
     size_t visited_slots, visited_count;
     NodeLink *expanded;
     int64 expanded_count, expanded_capacity;
+    int64 found_count;  // of them, those that have rows
     bool collecting;
     Candidate *frontier;  // a heap, the smallest key on top
     int64 frontier_count, frontier_capacity;
@@ -116,6 +116,7 @@ void Visit(const Graph &graph, ScanState *state, const Expansion &expansion) {
     const Found found = {range.low,     range.high, expansion.link, expansion.next,
                          expansion.row, !coded,     range.low};
     Append(state, &state->queue, &state->queued, &state->queue_capacity, found);
+    state->found_count++;
 }
 
 // Asks for the copies of the nodes that are going to leave first, then makes a heap.
@@ -197,8 +198,8 @@ void AddToFrontier(ScanState *state, const Expansion &expansion, const VisitedSe
 
 // Goes on with the most promising candidates that the searches so far have not expanded. The first
 // search does not remember them, since most scans end with it: so its nodes are looked at again.
-// Stops when so many nodes have been expanded in all.
-void SearchOn(const Graph &graph, Relation index, ScanState *state, int64 expansions) {
+// Stops when so many nodes that have rows have been found in all, or hnsw.max_scan_tuples expanded.
+void SearchOn(const Graph &graph, Relation index, ScanState *state, int64 wanted) {
     PageStore store(index, graph);
     store.Aim(state->graph_query, 0);
     store.Measure(state->query);
@@ -219,7 +220,8 @@ void SearchOn(const Graph &graph, Relation index, ScanState *state, int64 expans
         }
         state->collecting = true;
     }
-    while (state->expanded_count < expansions && state->frontier_count > 0) {
+    while (state->found_count < wanted && state->expanded_count < pg::HnswMaxScanTuples() &&
+           state->frontier_count > 0) {
         std::pop_heap(state->frontier, state->frontier + state->frontier_count, LaterCandidate);
         const NodeLink link = state->frontier[--state->frontier_count].Link();
         if (visited.IsCrowded()) {
@@ -375,10 +377,10 @@ void Start(IndexScanDesc scan, ScanState *state) {
     state->search = NewSearchMemory(SearchWidthFor(graph.shape, state->ef_search));
     state->last = state->reached = -std::numeric_limits<double>::infinity();
     Search(graph, index, entry, state);
-    // In few dimensions neighbourhoods overlap so much that the pool fills with repetitions, and
-    // the search ends early: then it goes on before all of its rows have gone out.
-    state->emit_limit = std::min<int64>(state->ef_search,
-                                        std::max<int64>(state->expanded_count * 2 / 3, kFirstRows));
+    // The last rows of a pool are not the next nearest: some are from the way there. And in few
+    // dimensions neighbourhoods overlap so much that it fills with repetitions; after many deletes,
+    // with nodes that have no rows. Then the search goes on before all that it found has gone out.
+    state->emit_limit = std::min<int64>(state->ef_search, state->found_count * 2 / 3);
     MemoryContextSwitchTo(before);
     state->started = true;
 }
@@ -423,9 +425,9 @@ bool TakeHead(const Graph &graph, IndexScanDesc scan, ScanState *state) {
     return false;
 }
 
-void Continue(const Graph &graph, Relation index, ScanState *state, int64 expansions) {
+void Continue(const Graph &graph, Relation index, ScanState *state, int64 wanted) {
     const MemoryContext before = MemoryContextSwitchTo(state->context);
-    SearchOn(graph, index, state, expansions);
+    SearchOn(graph, index, state, wanted);
     MemoryContextSwitchTo(before);
 }
 
@@ -436,18 +438,17 @@ bool GoOn(const Graph &graph, IndexScanDesc scan, ScanState *state) {
     // As many rows as candidates were asked for, even so.
     if (pg::HnswIterativeScan() == pg::IterativeScan::kOff) {
         if (state->emit_limit >= state->ef_search) return false;
-        if (state->expanded_count < state->ef_search)
+        if (state->found_count < state->ef_search)
             Continue(graph, scan->indexRelation, state, state->ef_search);
         state->emit_limit = state->ef_search;
         return true;
     }
     if (!state->exhausted && state->expanded_count < pg::HnswMaxScanTuples()) {
-        // A row is unlikely to be found late if four times as many nodes have been expanded as rows
-        // have gone out; and in steps that grow with what went out, long scans stay linear.
+        // A row is unlikely to be found late if four times as many have been found as have gone
+        // out; and in steps that grow with what went out, long scans stay linear.
         const int64 rows = state->emitted + std::max<int64>(state->ef_search, state->emitted / 2);
-        const int64 wanted = std::max(kAhead * rows, state->expanded_count) + state->search.width;
         Continue(graph, scan->indexRelation, state,
-                 std::min<int64>(wanted, pg::HnswMaxScanTuples()));
+                 std::max(kAhead * rows, state->found_count) + state->search.width);
         state->emit_limit = state->exhausted ? PG_INT64_MAX : rows;
         return true;
     }
