@@ -205,16 +205,22 @@ void AnchorBelow(Relation index, const Graph &graph, NodeLink at, int level,
 void OfferToAll(Relation index, const Graph &graph, const LinkCandidate *chosen, int count,
                 int level, const EdgeTarget &newcomer, const GraphQuery &query,
                 LinkMemory &memory) {
-    OfferKind kind = OfferKind::kAnchor;
+    const auto offer = [&](int i, OfferKind kind) {
+        return OfferOnPage(index, graph, chosen[i].link, level, newcomer, query, chosen[i].distance,
+                           kind, memory);
+    };
+    bool anchored = false;
     for (int i = 0; i < count; i++) {
-        const bool taken = OfferOnPage(index, graph, chosen[i].link, level, newcomer, query,
-                                       chosen[i].distance, kind, memory);
-        if (!taken || kind != OfferKind::kAnchor) continue;
-        HoldOnPage(index, graph, newcomer.link, newcomer.rotated, chosen[i].link,
-                   chosen[i].distance, memory);
-        kind = OfferKind::kOrdinary;
+        if (!anchored && offer(i, OfferKind::kAnchor)) {
+            HoldOnPage(index, graph, newcomer.link, newcomer.rotated, chosen[i].link,
+                       chosen[i].distance, memory);
+            anchored = true;
+        } else {
+            // Who holds as many anchors as it may can still take an edge like any other.
+            offer(i, OfferKind::kOrdinary);
+        }
     }
-    if (kind == OfferKind::kAnchor && count > 0)
+    if (!anchored && count > 0)
         AnchorBelow(index, graph, chosen[0].link, level, newcomer, query, memory);
 }
 
