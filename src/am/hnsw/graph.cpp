@@ -54,6 +54,10 @@ BlockNumber FirstGroup(const RecordShape &shape) {
     return kCentreBlock + static_cast<BlockNumber>(store::BlobPages(CentreBytes(shape)));
 }
 
+// Vectors of so few dimensions are nearer to each other than bytes can tell apart, and their own
+// elements take no more room than codes.
+constexpr int kFewDimensions = 3;
+
 Codec CodecOf(const OperatorClass &opclass, CopyKind copies, bool compact) {
     if (opclass.element == ElementType::kBit) return Codec::kBits;
     if (opclass.element == ElementType::kSparse) return Codec::kSparse;
@@ -274,7 +278,8 @@ const Graph *MakeGraph(const OperatorClass &opclass, int dimensions, int m, int 
                        CopyKind copies, bool compact, int inline_elements, uint64_t build_id,
                        uint64_t seed, const float *centre, float longest) {
     const RecordShape shape =
-        ShapeOf(opclass, CodecOf(opclass, copies, compact), dimensions, m, inline_elements);
+        ShapeOf(opclass, CodecOf(opclass, copies, compact || dimensions <= kFewDimensions),
+                dimensions, m, inline_elements);
     CachedGraph *made = NewCachedGraph(CurrentMemoryContext, RotatedDimensions(shape), seed);
     if (centre != nullptr) memcpy(made->floats, centre, CentreBytes(shape));
     Graph &graph = made->graph;
