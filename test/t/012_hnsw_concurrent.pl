@@ -188,7 +188,7 @@ $node->safe_psql(
             (SELECT string_agg(format('%s after %s at %s', g.distance, f.distance, g.number), ', ') FROM found f JOIN found g ON g.number = f.number + 1
                 WHERE g.distance < f.distance)
         INTO given, places, ghosts, inversions, near, there, worst;
-        IF given <> least(wanted, there) OR places <> given OR ghosts > 0 THEN
+        IF given <> least(wanted, there) OR places <> given OR ghosts > 0 OR inversions > 0 THEN
             RAISE 'of % rows % wanted, % given, % of them different, % ghosts, % inversions: %', there, wanted, given, places, ghosts, inversions, worst;
         END IF;
         INSERT INTO answers VALUES (given, near);
