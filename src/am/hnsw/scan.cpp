@@ -21,7 +21,8 @@
 namespace vecx::hnsw {
 namespace {
 
-constexpr int64 kAhead = 4;  // nodes found for each that goes out, once the search goes on
+constexpr int64 kFirstRows = 10;  // go out before the search goes on, if most nodes have rows
+constexpr int64 kAhead = 4;       // nodes found for each that goes out, once the search goes on
 
 // A node in the queue.
 struct Found {
@@ -380,7 +381,13 @@ void Start(IndexScanDesc scan, ScanState *state) {
     // The last rows of a pool are not the next nearest: some are from the way there. And in few
     // dimensions neighbourhoods overlap so much that it fills with repetitions; after many deletes,
     // with nodes that have no rows. Then the search goes on before all that it found has gone out.
-    state->emit_limit = std::min<int64>(state->ef_search, state->found_count * 2 / 3);
+    // (The executor may take a few rows more than it gives, to see what comes behind those in
+    // doubt.)
+    state->emit_limit = state->found_count * 2 / 3;
+    if (state->found_count * 4 >= state->expanded_count * 3)
+        state->emit_limit = std::max<int64>(state->emit_limit, kFirstRows);
+    if (pg::HnswIterativeScan() == pg::IterativeScan::kOff)
+        state->emit_limit = std::min<int64>(state->emit_limit, state->ef_search);
     MemoryContextSwitchTo(before);
     state->started = true;
 }
