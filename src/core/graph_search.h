@@ -34,19 +34,22 @@ struct Candidate {
 // seen are all taken. One node may be among them several times, by estimates made at different
 // neighbours; what many neighbours lead to is likely to be near.
 //
-// The next few are kept sorted, the rest in a heap of no order that is sifted now and then: most
-// candidates are never taken, and sorting them in costs more than estimating them.
+// They are in no order: most candidates are never taken, and looking through all keys for the
+// smallest, registers at a time, costs less than any order that has to be kept.
 class Pool {
   public:
-    // `memory` has room for PoolSlots(width) candidates.
-    static constexpr int Slots(int width) { return kFirst + FarCapacity(width) + width; }
+    // `memory` has room for Slots(width) candidates.
+    static constexpr int Slots(int width) { return Capacity(width) * 4 / 3 + 1 + width; }
 
     Pool(Candidate *memory, int width)
-        : first_(memory),
-          far_(memory + kFirst),
-          taken_(reinterpret_cast<float *>(far_ + FarCapacity(width))),
+        : keys_(reinterpret_cast<float *>(memory)),
+          links_(reinterpret_cast<NodeLink *>(keys_ + Capacity(width))),
+          sifted_(reinterpret_cast<float *>(links_ + Capacity(width))),
+          taken_(sifted_ + Capacity(width)),
           taken_capacity_(width * static_cast<int>(sizeof(Candidate) / sizeof(float))),
-          width_(width) {}
+          width_(width) {
+        std::fill_n(keys_, Capacity(width), kNone);
+    }
 
     int width() const { return width_; }
 
@@ -56,98 +59,104 @@ class Pool {
     void Push(float key, NodeLink link) {
         if (!(key < bound_)) return;
         if (key < counted_at_) nearer_ = 0;
-        const Candidate candidate = {key, link.id, link.generation, false};
-        const bool narrow = width_ <= kFirst / 2;
-        if (narrow && first_end_ - first_begin_ >= width_) return Replace(candidate);
-        if (first_end_ == kFirst) MakeRoom();
-        if (narrow ||
-            (first_end_ > first_begin_ ? key < first_[first_end_ - 1].key : far_count_ == 0)) {
-            int place = first_end_++;
-            for (; place > first_begin_ && first_[place - 1].key > key; place--)
-                first_[place] = first_[place - 1];
-            first_[place] = candidate;
-            return;
+        if (width_ <= kNarrow && count_ >= width_) return Replace(key, link);
+        if (count_ == Capacity(width_)) {
+            Sift();
+            if (!(key < bound_)) return;
         }
-        AddFar(candidate);
+        keys_[count_] = key;
+        links_[count_++] = link;
     }
 
     // The nearest that was not taken yet; false if the search is over.
     bool Take(Candidate *candidate) {
-        if (first_begin_ == first_end_ && !Refill()) return false;
-        *candidate = first_[first_begin_];
+        if (count_ == 0) return false;
+        const size_t blocks = (count_ + kKeyBlock - 1) / kKeyBlock;
+        const size_t at = ActiveKernels().codes.smallest(keys_, blocks * kKeyBlock);
+        const float key = keys_[at];
         // The keys taken first, on the way to the query, may be among the large ones.
         nearer_ = 0;
-        counted_at_ = candidate->key;
+        counted_at_ = key;
         if (taken_count_ >= width_) {
-            for (int i = 0; i < taken_count_; i++) nearer_ += taken_[i] <= candidate->key;
+            for (int i = 0; i < taken_count_; i++) nearer_ += taken_[i] <= key;
             if (nearer_ >= width_) return false;
         }
-        first_begin_++;
+        *candidate = {key, links_[at].id, links_[at].generation, false};
+        count_--;
+        keys_[at] = keys_[count_];
+        links_[at] = links_[count_];
+        keys_[count_] = kNone;
         if (taken_count_ == taken_capacity_) ForgetFarTaken();
-        taken_[taken_count_++] = candidate->key;
+        taken_[taken_count_++] = key;
         return true;
     }
 
   private:
-    static constexpr int kFirst = 32;
-    static constexpr int FarCapacity(int width) { return width + width / 2 + kFirst; }
-
-    // An object, not a function: the algorithms below then compare in line.
-    struct Nearer {
-        bool operator()(const Candidate &a, const Candidate &b) const { return a.key < b.key; }
-    };
-
-    // The sorted part is full: to its front if there is room, else its last half becomes far.
-    void MakeRoom() {
-        if (first_begin_ > 0) {
-            memmove(first_, first_ + first_begin_, (first_end_ - first_begin_) * sizeof(Candidate));
-            first_end_ -= first_begin_;
-            first_begin_ = 0;
-            return;
-        }
-        first_end_ = kFirst / 2;
-        for (int i = kFirst / 2; i < kFirst; i++) AddFar(first_[i]);
+    static constexpr int kNarrow = 16;
+    static constexpr float kNone = std::numeric_limits<float>::infinity();
+    static constexpr int Capacity(int width) {
+        constexpr int kBlock = kKeyBlock;
+        return (width + width / 2 + kBlock / 2 + kBlock - 1) / kBlock * kBlock;
     }
 
     // Of a narrow pool no more than its width is kept: the farthest gives way.
-    void Replace(const Candidate &candidate) {
-        int place = first_end_ - 1;
-        if (candidate.key < first_[place].key) {
-            for (; place > first_begin_ && first_[place - 1].key > candidate.key; place--)
-                first_[place] = first_[place - 1];
-            first_[place] = candidate;
+    void Replace(float key, NodeLink link) {
+        float *farthest = std::max_element(keys_, keys_ + count_);
+        if (key < *farthest) {
+            *farthest = key;
+            links_[farthest - keys_] = link;
         }
-        bound_ = first_[first_end_ - 1].key;
+        bound_ = *std::max_element(keys_, keys_ + count_);
     }
 
-    void AddFar(const Candidate &candidate) {
-        if (far_count_ == FarCapacity(width_)) Sift();
-        far_[far_count_++] = candidate;
-    }
-
-    // Keeps as many of the far ones as may still be taken.
+    // Gives up those that can no longer be taken, most of them at least.
     void Sift() {
-        const int keep = std::max(width_ - nearer_, kFirst / 2);
-        if (far_count_ <= keep) return;
-        std::nth_element(far_, far_ + keep - 1, far_ + far_count_, Nearer());
-        far_count_ = keep;
-        bound_ = far_[keep - 1].key;
+        const int keep = std::max(width_ - nearer_, kNarrow);
+        bound_ = std::min(bound_, RoughBound(keep));
+        Compact();
+        if (count_ * 8 <= Capacity(width_) * 7) return;
+        // The keys are spread too unevenly for that.
+        std::copy_n(keys_, count_, sifted_);
+        std::nth_element(sifted_, sifted_ + keep - 1, sifted_ + count_);
+        const float farthest = sifted_[keep - 1];
+        int equal = keep - static_cast<int>(std::count_if(
+                               keys_, keys_ + count_, [=](float key) { return key < farthest; }));
+        int kept = 0;
+        for (int i = 0; i < count_; i++) {
+            if (keys_[i] > farthest || (keys_[i] == farthest && equal-- <= 0)) continue;
+            keys_[kept] = keys_[i];
+            links_[kept++] = links_[i];
+        }
+        std::fill(keys_ + kept, keys_ + count_, kNone);
+        count_ = kept;
+        bound_ = farthest;
     }
 
-    // The nearest of the far ones become the sorted ones.
-    bool Refill() {
-        if (far_count_ == 0) return false;
-        const int count = std::min(far_count_, kFirst / 2);
-        if (count < far_count_) std::nth_element(far_, far_ + count, far_ + far_count_, Nearer());
-        std::sort(far_, far_ + count, Nearer());
-        std::copy_n(far_, count, first_);
-        first_begin_ = 0;
-        first_end_ = count;
-        // The holes at the front are filled from the end.
-        const int moved = std::min(count, far_count_ - count);
-        std::copy_n(far_ + far_count_ - moved, moved, far_);
-        far_count_ -= count;
-        return true;
+    // Above at least `keep` of the keys: by counting them in equal steps from the smallest to the
+    // largest.
+    float RoughBound(int keep) const {
+        constexpr int kSteps = 64;
+        const auto [least, most] = std::minmax_element(keys_, keys_ + count_);
+        const float low = *least, step = (*most - low) / kSteps;
+        if (!(step > 0 && step < kNone)) return kNone;
+        int counts[kSteps + 1] = {};
+        for (int i = 0; i < count_; i++)
+            counts[std::min(static_cast<int>((keys_[i] - low) / step), kSteps)]++;
+        int at = 0;
+        for (int below = counts[0]; below < keep && at < kSteps; below += counts[++at]) continue;
+        const float bound = low + step * static_cast<float>(at + 1);
+        return std::nextafter(bound, kNone);
+    }
+
+    void Compact() {
+        int kept = 0;
+        for (int i = 0; i < count_; i++) {
+            keys_[kept] = keys_[i];
+            links_[kept] = links_[i];
+            kept += keys_[i] < bound_;
+        }
+        std::fill(keys_ + kept, keys_ + count_, kNone);
+        count_ = kept;
     }
 
     // Keys larger than `width` others never count again.
@@ -156,17 +165,17 @@ class Pool {
         taken_count_ = width_;
     }
 
-    Candidate *first_;  // [first_begin_, first_end_) is sorted, and no far one is nearer
-    Candidate *far_;
-    float *taken_;  // keys
+    float *keys_;      // of the candidates; then kNone up to the capacity
+    NodeLink *links_;  // beside them
+    float *sifted_;    // for Sift
+    float *taken_;     // keys
     int taken_capacity_;
     int width_;
-    int first_begin_ = 0, first_end_ = 0;
-    int far_count_ = 0;
+    int count_ = 0;
     int taken_count_ = 0;
     int nearer_ = 0;        // taken ones that are nearer than all that are left, or 0
     float counted_at_ = 0;  // the key that nearer_ was counted for
-    float bound_ = std::numeric_limits<float>::infinity();
+    float bound_ = kNone;
 };
 
 // A set of node ids, open addressing in memory of the caller.

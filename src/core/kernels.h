@@ -72,7 +72,10 @@ struct CodeSums {
     float node;      // <code, y>
 };
 
-// Quantization codes and 8-bit vectors, for graph records and inverted lists.
+constexpr size_t kKeyBlock = 64;
+
+// Quantization codes and 8-bit vectors, for graph records and inverted lists; and the keys of a
+// search's candidates.
 struct CodeKernels {
     // estimates[j] = base + addend_scale * (addend[j] - excess[j])
     //              + factor_scale * factor[j] * (step * sum[j] + bias)
@@ -101,6 +104,10 @@ struct CodeKernels {
     // offset + scale * code
     void (*decode_u8)(const uint8_t *codes, float scale, float offset, float *values,
                       size_t n) noexcept;
+
+    // Where the smallest of n keys is, the first of them if several are; n a multiple of kKeyBlock
+    // and above 0, no key NaN.
+    size_t (*smallest)(const float *keys, size_t n) noexcept;
 
     // In place: the Walsh-Hadamard transform, not normalised; n a power of two from 16 on.
     void (*hadamard)(float *values, size_t n) noexcept;

@@ -32,6 +32,13 @@ struct Avx2 {
     static Floats MultiplyAdd(Floats a, Floats b, Floats sum) noexcept {
         return _mm256_fmadd_ps(a, b, sum);
     }
+    static Floats Minimum(Floats a, Floats b) noexcept { return _mm256_min_ps(a, b); }
+    static float ReduceMinimum(Floats least) noexcept {
+        const __m128 four =
+            _mm_min_ps(_mm256_castps256_ps128(least), _mm256_extractf128_ps(least, 1));
+        const __m128 two = _mm_min_ps(four, _mm_movehl_ps(four, four));
+        return _mm_cvtss_f32(_mm_min_ss(two, _mm_movehdup_ps(two)));
+    }
     static float Reduce(Floats sum) noexcept {
         __m128 four = _mm_add_ps(_mm256_castps256_ps128(sum), _mm256_extractf128_ps(sum, 1));
         __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));

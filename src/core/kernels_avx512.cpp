@@ -36,6 +36,8 @@ struct Avx512 {
     static Floats MultiplyAdd(Floats a, Floats b, Floats sum) noexcept {
         return _mm512_fmadd_ps(a, b, sum);
     }
+    static Floats Minimum(Floats a, Floats b) noexcept { return _mm512_min_ps(a, b); }
+    static float ReduceMinimum(Floats least) noexcept { return _mm512_reduce_min_ps(least); }
     static float Reduce(Floats sum) noexcept { return _mm512_reduce_add_ps(sum); }
 
     struct Doubles {

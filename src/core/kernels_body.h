@@ -10,6 +10,7 @@
 //   F32, F16                elements in memory: kBytes, Load, LoadTail(from, n) for n < kWidth,
 //                           which reads n elements and no more, the other lanes are 0
 //   Store, StoreTail(to, floats, n), StoreHalves, StoreHalvesTail
+//   Minimum, ReduceMinimum  of two registers, over the lanes
 //   Broadcast(float), Multiply; Lanes, Greater(x, y), Select(lanes, where set, else), BitsOf(lanes)
 //   U8                      bytes in memory as floats: like F32
 //   StoreRounded, StoreRoundedTail(to, floats, n)    floats as bytes: to nearest, within 0..255
@@ -254,6 +255,30 @@ uint32_t Estimate(const EdgeBatch &batch, const CodeTable &table, float base, fl
     return below;
 }
 
+template <class Isa>
+size_t Smallest(const float *keys, size_t n) noexcept {
+    using Floats = typename Isa::Floats;
+    constexpr size_t kStep = 4 * Isa::kWidth;
+    const auto load = [keys](size_t i) {
+        return Isa::F32::Load(reinterpret_cast<const char *>(keys + i));
+    };
+    Floats least0 = load(0), least1 = load(Isa::kWidth), least2 = load(2 * Isa::kWidth),
+           least3 = load(3 * Isa::kWidth);
+    for (size_t i = kStep; i < n; i += kStep) {
+        least0 = Isa::Minimum(least0, load(i));
+        least1 = Isa::Minimum(least1, load(i + Isa::kWidth));
+        least2 = Isa::Minimum(least2, load(i + 2 * Isa::kWidth));
+        least3 = Isa::Minimum(least3, load(i + 3 * Isa::kWidth));
+    }
+    const Floats least = Isa::Broadcast(Isa::ReduceMinimum(
+        Isa::Minimum(Isa::Minimum(least0, least1), Isa::Minimum(least2, least3))));
+    constexpr uint32_t kAll = (1u << Isa::kWidth) - 1;
+    for (size_t i = 0;; i += Isa::kWidth) {
+        const uint32_t greater = Isa::BitsOf(Isa::Greater(load(i), least));
+        if (greater != kAll) return i + static_cast<size_t>(__builtin_ctz(~greater));
+    }
+}
+
 // 16 dimensions give two bytes of each plane, at every level. Bit order must not depend on the
 // machine's byte order.
 inline void StoreBits(uint8_t *to, uint32_t bits) noexcept {
@@ -481,7 +506,7 @@ constexpr Kernels MakeKernels(SimdLevel level, const char *name) {
         DistanceKernelsOf<Isa, typename Isa::F16>(),
         {Hamming<Isa>, Overlap<Isa>},
         {Estimate<Isa>, EncodeSigns<Isa>, EncodeLevels<Isa>, DotU8<Isa>, DotU8I16<Isa>,
-         EncodeU8<Isa>, DecodeU8<Isa>, Hadamard<Isa>},
+         EncodeU8<Isa>, DecodeU8<Isa>, Smallest<Isa>, Hadamard<Isa>},
         HalfToFloats<Isa>,
         FloatsToHalf<Isa>,
     };

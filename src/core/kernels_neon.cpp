@@ -23,6 +23,8 @@ struct Neon {
     static Floats MultiplyAdd(Floats a, Floats b, Floats sum) noexcept {
         return vfmaq_f32(sum, a, b);
     }
+    static Floats Minimum(Floats a, Floats b) noexcept { return vminq_f32(a, b); }
+    static float ReduceMinimum(Floats least) noexcept { return vminvq_f32(least); }
     static float Reduce(Floats sum) noexcept { return vaddvq_f32(sum); }
 
     struct Doubles {

@@ -32,6 +32,12 @@ struct Scalar {
     static Floats Subtract(Floats a, Floats b) noexcept { return a - b; }
     static Floats Absolute(Floats a) noexcept { return (Floats)((Words)a & 0x7fffffff); }
     static Floats MultiplyAdd(Floats a, Floats b, Floats sum) noexcept { return a * b + sum; }
+    static Floats Minimum(Floats a, Floats b) noexcept { return a < b ? a : b; }
+    static float ReduceMinimum(Floats least) noexcept {
+        const float x = least[0] < least[1] ? least[0] : least[1];
+        const float y = least[2] < least[3] ? least[2] : least[3];
+        return x < y ? x : y;
+    }
     static float Reduce(Floats sum) noexcept { return (sum[0] + sum[2]) + (sum[1] + sum[3]); }
 
     struct Doubles {
