@@ -18,10 +18,10 @@ constexpr uint32_t kBatchPart = 20;  // a batch is at most this part of the grap
 constexpr auto kShortStep = std::chrono::milliseconds(15);
 constexpr auto kLongStep = std::chrono::milliseconds(50);
 
-void SortByDistance(LinkCandidate *found, int count) {
-    std::sort(found, found + count, [](const LinkCandidate &a, const LinkCandidate &b) {
-        return a.distance != b.distance ? a.distance < b.distance : a.link.id < b.link.id;
-    });
+// Unsigned numbers that order as the floats do.
+uint32_t OrderedBits(float value) {
+    const auto bits = std::bit_cast<uint32_t>(value);
+    return bits & 0x80000000 ? ~bits : bits | 0x80000000;
 }
 
 // FNV-1a over words, then mixed.
@@ -88,10 +88,7 @@ struct GraphBuilder::MemoryStore {
         }
         return true;
     }
-    void Prefetch(NodeLink link) {
-        const char *record = builder->Base(link.id);
-        for (int at = 0; at < 1024; at += 64) __builtin_prefetch(record + at);
-    }
+    void Prefetch(NodeLink link) { builder->PrefetchRecord(link.id); }
 };
 
 GraphBuilder::GraphBuilder(const BuilderOptions &options, const Rotation &rotation)
@@ -105,8 +102,8 @@ GraphBuilder::GraphBuilder(const BuilderOptions &options, const Rotation &rotati
     const size_t vector_floats = HasEdgeCodes() ? (shape.dimensions + 15) / 16 * 16 : 0;
     const size_t query_bytes = QueryBytes(shape);
     const size_t edge_bytes = shape.edges * (sizeof(NodeId) + sizeof(float));
-    const size_t row_bytes =
-        (vector_floats + 2 * shape.padded) * sizeof(float) + query_bytes + 4 * edge_bytes;
+    const size_t row_bytes = (vector_floats + 2 * shape.padded) * sizeof(float) + query_bytes +
+                             4 * edge_bytes + (HasEdgeCodes() ? shape.own_bytes : 0);
     batch_capacity_ = std::clamp<int>(kBatchBytes / row_bytes, 1, kMaxBatch);
     drawn_capacity_ = batch_capacity_ + batch_capacity_ / 8 + kMaxLevel + 1;
     // Every row may be promoted; and what it may need then, in front of the rest.
@@ -116,12 +113,17 @@ GraphBuilder::GraphBuilder(const BuilderOptions &options, const Rotation &rotati
     items_ = items + batch_capacity_;
     auto *vectors = Allocate<float>(batch_capacity_ * (vector_floats + 2 * shape.padded));
     auto *queries = Allocate<char>(batch_capacity_ * query_bytes);
+    owns_ = Allocate<Sq8View>(batch_capacity_);
+    uint8_t *codes = HasEdgeCodes()
+                         ? Allocate<uint8_t>(static_cast<size_t>(batch_capacity_) * shape.own_bytes)
+                         : nullptr;
     for (int i = 0; i < batch_capacity_; i++) {
         batch_[i].vector = vectors;
         batch_[i].rotated = vectors + vector_floats;
         batch_[i].node = batch_[i].rotated + shape.padded;
         batch_[i].query_memory = queries + i * query_bytes;
         batch_[i].upper = items + i;
+        if (HasEdgeCodes()) batch_[i].codes = codes + static_cast<size_t>(i) * shape.own_bytes;
         vectors = batch_[i].node + shape.padded;
     }
     auto *targets = Allocate<NodeId>(item_capacity * shape.edges);
@@ -137,6 +139,8 @@ GraphBuilder::GraphBuilder(const BuilderOptions &options, const Rotation &rotati
         scratch_[i].pool = Allocate<Candidate>(Pool::Slots(widest));
         scratch_[i].visited = Allocate<NodeId>(visited);
         scratch_[i].found = Allocate<LinkCandidate>(visited + batch_capacity_);
+        scratch_[i].sorted = Allocate<LinkCandidate>(visited + batch_capacity_);
+        scratch_[i].order = Allocate<uint64_t>(visited + batch_capacity_);
         scratch_[i].expansion = Allocate<Expansion>(1);
         scratch_[i].node = Allocate<float>(shape.padded);
         if (!HasEdgeCodes()) scratch_[i].seen = Allocate<NodeId>(SeenSlotsFor(shape, widest));
@@ -263,6 +267,7 @@ void GraphBuilder::PrepareRow(BatchRow *row) noexcept {
         const NodeId base = items_[row->first_item].id;
         const float norm = OwnNorm(shape, OwnCodes(base));
         for (int level = 0; level <= row->level; level++) Record(base + level).header().norm = norm;
+        owns_[row - batch_] = OwnVector(base);
         row->query = PrepareNodeQuery(shape, OwnVector(base), false, row->query_memory);
         return;
     }
@@ -278,6 +283,20 @@ void GraphBuilder::PrepareRow(BatchRow *row) noexcept {
     ActiveKernels().codes.decode_u8(OwnCodes(base), parameters.scale, parameters.offset, row->node,
                                     shape.padded);
     row->query = PrepareQuery(shape, row->rotated, false, row->query_memory);
+    owns_[row - batch_] = OwnVector(base);
+    owns_[row - batch_].codes = row->codes;
+    memcpy(row->codes, OwnCodes(base), shape.own_bytes);
+}
+
+// Candidates are long: their places are sorted, then each is moved once.
+void GraphBuilder::SortByDistance(int count, Scratch *scratch) noexcept {
+    for (int i = 0; i < count; i++)
+        scratch->order[i] =
+            static_cast<uint64_t>(OrderedBits(scratch->found[i].distance)) << 32 | i;
+    std::sort(scratch->order, scratch->order + count);
+    for (int i = 0; i < count; i++)
+        scratch->sorted[i] = scratch->found[static_cast<uint32_t>(scratch->order[i])];
+    std::swap(scratch->found, scratch->sorted);
 }
 
 // Searches one level from `starts`; fills scratch->found, sorted by distance, and returns how many.
@@ -295,25 +314,29 @@ int GraphBuilder::SearchLevel(const BatchRow &row, int level, int width, const C
     SearchGraph(store, pool, visited, scratch->expansion, [&](const Expansion &expansion) {
         found[count++] = {expansion.link, expansion.distance, OwnVector(expansion.link.id), false};
     });
-    SortByDistance(found, count);
+    SortByDistance(count, scratch);
     return count;
 }
 
 // The rows before this one in the batch, which the graph does not know yet. Where a table is in the
 // order of its vectors, they are the nearest.
-int GraphBuilder::AddMates(const BatchRow &row, int level, int count,
-                           LinkCandidate *found) noexcept {
+int GraphBuilder::AddMates(const BatchRow &row, int level, int count, Scratch *scratch) noexcept {
     const RecordShape &shape = options_.shape;
-    const Sq8View own = OwnVector(items_[row.first_item].id);
-    for (const BatchRow *mate = batch_; mate < &row; mate++) {
-        if (mate->level < level) continue;
-        const NodeId id = items_[mate->first_item + level].id;
-        const Sq8View vector = OwnVector(id);
-        const float distance = HasEdgeCodes() ? LinkDistance(shape, own, vector)
-                                              : NodeDistanceFrom(shape, row.query, vector);
-        found[count++] = {{id, 0}, distance, vector, false};
+    LinkCandidate *found = scratch->found;
+    const auto before = static_cast<int>(&row - batch_);
+    // What is farther than all that is to be chosen from need not be sorted.
+    const float bound = count < 2 * shape.edges ? std::numeric_limits<float>::infinity()
+                                                : found[std::min(count, pool_width_) - 1].distance;
+    const int searched = count;
+    for (int i = 0; i < before; i++) {
+        const BatchRow &mate = batch_[i];
+        if (mate.level < level) continue;
+        const float distance = HasEdgeCodes() ? LinkDistance(shape, owns_[before], owns_[i])
+                                              : NodeDistanceFrom(shape, row.query, owns_[i]);
+        if (distance < bound)
+            found[count++] = {{items_[mate.first_item + level].id, 0}, distance, owns_[i], false};
     }
-    SortByDistance(found, count);
+    if (count > searched) SortByDistance(count, scratch);
     return count;
 }
 
@@ -333,7 +356,6 @@ void GraphBuilder::Choose(LinkCandidate *found, int count, Item *item) noexcept 
 bool GraphBuilder::SearchDown(BatchRow *row, int descent_width, Scratch *scratch) noexcept {
     Candidate starts[kDescentEntries] = {{0, entry_.id, entry_.generation, false}};
     int start_count = entry_ ? 1 : 0;
-    LinkCandidate *found = scratch->found;
     bool far = false;
     for (int level = std::max(entry_level_, row->level); level >= 0; level--) {
         const bool linked = level <= row->level;
@@ -343,11 +365,13 @@ bool GraphBuilder::SearchDown(BatchRow *row, int descent_width, Scratch *scratch
         if (level > 0 && level <= entry_level_) {
             start_count = std::min(count, kDescentEntries);
             for (int i = 0; i < start_count; i++) {
-                const NodeLink below = Record(found[i].link.id).header().Next();
-                starts[i] = {found[i].distance, below.id, below.generation, false};
+                const LinkCandidate &start = scratch->found[i];
+                const NodeLink below = Record(start.link.id).header().Next();
+                starts[i] = {start.distance, below.id, below.generation, false};
             }
         }
-        if (linked) count = AddMates(*row, level, count, found);
+        if (linked) count = AddMates(*row, level, count, scratch);
+        LinkCandidate *found = scratch->found;
         far = level == 0 && count > 0 && IsFar(Record(found[0].link.id), found[0].distance);
         if (linked)
             Choose(found, count, &items_[row->first_item + level]);
@@ -414,15 +438,31 @@ EdgeResult GraphBuilder::Offer(const Item &item, NodeId target, float distance, 
 }
 
 // Offers the items [from, to) to those of their neighbours that belong to one part of the nodes.
-// Each node thus hears of them on one thread and in one order.
+// Each node thus hears of them on one thread and in one order. The next one's record is asked for
+// while the current one is worked on.
 void GraphBuilder::LinkItems(int from, int to, int part, float *node) noexcept {
+    struct Offered {
+        const Item *item;
+        int target;
+    };
+    Offered waiting = {nullptr, 0};
+    const auto offer_waiting = [&] {
+        if (waiting.item != nullptr)
+            Offer(*waiting.item, waiting.item->targets[waiting.target],
+                  waiting.item->distances[waiting.target], OfferKind::kOrdinary, node);
+    };
     for (int i = from; i < to; i++) {
         const Item &item = items_[i];
-        for (int j = 0; j < item.count; j++)
-            if ((item.targets[j] * 0x9e3779b1u >> 8) % options_.threads ==
-                static_cast<uint32_t>(part))
-                Offer(item, item.targets[j], item.distances[j], OfferKind::kOrdinary, node);
+        for (int j = 0; j < item.count; j++) {
+            const NodeId target = item.targets[j];
+            if ((target * 0x9e3779b1u >> 8) % options_.threads != static_cast<uint32_t>(part))
+                continue;
+            PrefetchRecord(target);
+            offer_waiting();
+            waiting = {&item, j};
+        }
     }
+    offer_waiting();
 }
 
 bool GraphBuilder::AnchorAt(const Item &item, NodeId target, float distance, float *node) noexcept {

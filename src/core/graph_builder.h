@@ -111,7 +111,8 @@ class GraphBuilder {
     struct BatchRow {
         float *vector;
         float *rotated;
-        float *node;  // as dequantized from the record
+        float *node;     // as dequantized from the record
+        uint8_t *codes;  // of the record, with edge codes: close to those of the other rows
         void *query_memory;
         GraphQuery query;
         int first_item;
@@ -134,6 +135,8 @@ class GraphBuilder {
         Candidate *pool;
         NodeId *visited;
         LinkCandidate *found;
+        LinkCandidate *sorted;  // takes turns with `found`
+        uint64_t *order;
         Expansion *expansion;
         float *node;
         NodeId *seen;  // with node codes
@@ -167,6 +170,12 @@ class GraphBuilder {
         const int bytes = shape.own_inside ? shape.own + shape.own_bytes : kMost;
         for (int at = 0; at < bytes && at < kMost; at += 64) __builtin_prefetch(record + at);
     }
+    // As much as fits into the CPU's queue of misses; the rest comes while that is read.
+    void PrefetchRecord(NodeId id) const {
+        constexpr int kMost = 1024;
+        const char *record = Base(id);
+        for (int at = 0; at < kMost; at += 64) __builtin_prefetch(record + at);
+    }
     Sq8View OwnVector(NodeId id) const;
 
     void PrepareRow(BatchRow *row) noexcept;
@@ -174,7 +183,8 @@ class GraphBuilder {
     bool SearchDown(BatchRow *row, int descent_width, Scratch *scratch) noexcept;
     int SearchLevel(const BatchRow &row, int level, int width, const Candidate *starts,
                     int start_count, Scratch *scratch) noexcept;
-    int AddMates(const BatchRow &row, int level, int count, LinkCandidate *found) noexcept;
+    int AddMates(const BatchRow &row, int level, int count, Scratch *scratch) noexcept;
+    static void SortByDistance(int count, Scratch *scratch) noexcept;
     void Choose(LinkCandidate *found, int count, Item *item) noexcept;
     void WriteItem(const BatchRow &row, const Item &item, Scratch *scratch) noexcept;
     void Promote(BatchRow *row);
@@ -208,6 +218,7 @@ class GraphBuilder {
     uint64_t duplicate_count_ = 0;
 
     BatchRow *batch_;
+    Sq8View *owns_;  // the own vectors of the batch
     Item *items_;
     Scratch *scratch_;
     int batch_capacity_;
