@@ -5,7 +5,11 @@ REGRESS = $(sort $(patsubst $(srcdir)/test/sql/%.sql,%,$(wildcard $(srcdir)/test
 REGRESS_OPTS = --inputdir=$(srcdir)/test --load-extension=$(EXTENSION)
 
 # From PostgreSQL 16 on, answers to isolation specs are not looked for beside the specs.
+# The specs pause_* want a build with pause points, which is told by VECX_PAUSE_POINTS=1.
 ISOLATION_SPECS := $(wildcard $(srcdir)/test/isolation/specs/*.spec)
+ifeq ($(VECX_PAUSE_POINTS),)
+ISOLATION_SPECS := $(filter-out $(wildcard $(srcdir)/test/isolation/specs/pause_*.spec),$(ISOLATION_SPECS))
+endif
 ifneq ($(ISOLATION_SPECS),)
 ISOLATION := $(sort $(basename $(notdir $(ISOLATION_SPECS))))
 ISOLATION_OPTS = --inputdir=$(srcdir)/test/isolation --load-extension=$(EXTENSION) \

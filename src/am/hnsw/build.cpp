@@ -10,6 +10,7 @@
 #include "am/value.h"
 #include "core/graph_builder.h"
 
+#include "pg/pause_point.h"
 #include "pg/temporary_memory.h"
 #include "store/page.h"
 
@@ -220,6 +221,7 @@ IndexBuildResult *Build(Relation heap, Relation index, IndexInfo *info) {
     state.builder->Flush();
     Work(&state);
 
+    pg::PausePoint(pg::PausePlace::kBuildWrites);
     SetPhase(kWriting);
     WriteGraph(index, MAIN_FORKNUM, *state.graph, kSeed, *state.builder, memory);
 

@@ -2,6 +2,8 @@
 
 #include "am/hnsw/free_space.h"
 
+#include "pg/pause_point.h"
+
 namespace vecx::hnsw {
 namespace {
 
@@ -48,7 +50,9 @@ void ExtendByGroup(Relation index, const Graph &graph) {
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                         errmsg("index \"%s\" cannot have more than %u nodes",
                                RelationGetRelationName(index), kNoNode)));
+    pg::PausePoint(pg::PausePlace::kIndexGrows);
     if (store::ExtendIf(index, blocks, static_cast<int>(missing)) == InvalidBlockNumber) return;
+    pg::PausePoint(pg::PausePlace::kIndexHasGrown);
     const BlockNumber first = blocks - partial;
     for (int page = 0; page < layout.node_pages; page++)
         if (first + page >= blocks)

@@ -10,6 +10,7 @@
 #include "am/hnsw/link.h"
 #include "am/hnsw/node_vector.h"
 
+#include "pg/pause_point.h"
 #include "store/log.h"
 
 namespace vecx::hnsw {
@@ -65,12 +66,14 @@ class Inserter {
         Choice choices[kMaxLevel + 1] = {};
         if (entry_.link) level = Choose(level, choices);
         if (level < 0) return;
+        pg::PausePoint(pg::PausePlace::kInsertHasChosen);
 
         NodeLink below = kNoLink;
         for (int at = 0; at <= level; at++) {
             below = WriteNode(at, below, choices[at]);
             choices[at].node = below;
         }
+        pg::PausePoint(pg::PausePlace::kInsertHasWritten);
         for (int at = 0; at <= level; at++) Offer(at, choices[at]);
         if (!entry_.link || level > entry_.level) Enter(below, level);
     }
@@ -185,6 +188,7 @@ class Inserter {
 
     // Adds the row to a node that has been read without a lock since: false if it died.
     bool AddDuplicate(NodeLink node) {
+        pg::PausePoint(pg::PausePlace::kInsertJoins);
         FreeSlot slot = {};
         bool have_slot = false;
         for (;;) {
@@ -332,6 +336,7 @@ class Inserter {
             header.SetMore(WriteContinuation(index_, graph_,
                                              reinterpret_cast<char *>(codes_) + shape_.own_bytes,
                                              bytes - shape_.own_bytes));
+        pg::PausePoint(pg::PausePlace::kInsertContinues);
         FreeSlot slot = TakeFreeSlot(index_, graph_);
         header.generation = slot.generation;
         if (graph_.layout.pages_per_copy > 1) WriteLongCopy(slot.id);
@@ -383,6 +388,7 @@ class Inserter {
     // Makes the node the entry if it is on the highest level. The graph may have got its first
     // entry since this insert began, in which case nothing leads to this node yet.
     void Enter(NodeLink top, int level) {
+        pg::PausePoint(pg::PausePlace::kInsertEnters);
         const Entry now = RaiseEntry(index_, top, level);
         if (entry_.link || now.link == top) return;
         PageStore store(index_, graph_);

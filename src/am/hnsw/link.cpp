@@ -2,6 +2,7 @@
 
 #include "am/hnsw/link.h"
 
+#include "pg/pause_point.h"
 #include "store/log.h"
 
 namespace vecx::hnsw {
@@ -215,6 +216,7 @@ void OfferToAll(Relation index, const Graph &graph, const LinkCandidate *chosen,
             HoldOnPage(index, graph, newcomer.link, newcomer.rotated, chosen[i].link,
                        chosen[i].distance, memory);
             anchored = true;
+            pg::PausePoint(pg::PausePlace::kInsertWasTaken);
         } else {
             // Who holds as many anchors as it may can still take an edge like any other.
             offer(i, OfferKind::kOrdinary);

@@ -9,6 +9,7 @@
 #include "core/graph_builder.h"
 #include "core/graph_search.h"
 
+#include "pg/pause_point.h"
 #include "pg/pg.h"
 #include "store/page.h"
 
@@ -50,6 +51,7 @@ class PageStore {
     // An edge is a hint: the slot may hold another node by now, or none. Each such hint is followed
     // in vain at most once a search.
     bool Expand(NodeLink link, float bound, Expansion *expansion) {
+        pg::PausePoint(pg::PausePlace::kSearchReadsNode);
         if (!graph_->shape.HasEdgeCodes()) return ExpandByNodes(link, bound, expansion);
         return WithNode(link, [&](const NodeRecord &record, const Sq8View &own) {
             ExpandRecord(record, own, *query_, bound, expansion);

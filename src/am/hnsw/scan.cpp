@@ -16,6 +16,7 @@
 #include "am/hnsw/page_store.h"
 #include "am/options.h"
 
+#include "pg/pause_point.h"
 #include "pg/settings.h"
 
 namespace vecx::hnsw {
@@ -335,6 +336,7 @@ bool Emit(IndexScanDesc scan, ScanState *state, RowId row) {
         Float8GetDatum(state->current_recheck ? state->current.floor : state->current.low);
     scan->xs_orderbynulls[0] = state->query.is_zero;
     scan->xs_recheck = false;
+    pg::PausePoint(pg::PausePlace::kScanReturns);
     return true;
 }
 
@@ -390,6 +392,7 @@ void Start(IndexScanDesc scan, ScanState *state) {
         state->emit_limit = std::min<int64>(state->emit_limit, state->ef_search);
     MemoryContextSwitchTo(before);
     state->started = true;
+    pg::PausePoint(pg::PausePlace::kScanHasFound);
 }
 
 // Makes the head of the queue the current node. False if the queue is empty, or has to be filled
@@ -434,6 +437,7 @@ bool TakeHead(const Graph &graph, IndexScanDesc scan, ScanState *state) {
 
 void Continue(const Graph &graph, Relation index, ScanState *state, int64 wanted) {
     const MemoryContext before = MemoryContextSwitchTo(state->context);
+    pg::PausePoint(pg::PausePlace::kScanGoesOn);
     SearchOn(graph, index, state, wanted);
     MemoryContextSwitchTo(before);
 }

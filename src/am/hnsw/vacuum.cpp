@@ -28,6 +28,8 @@
 
 #include "am/hnsw/hnsw.h"
 
+#include "pg/pause_point.h"
+
 namespace vecx::hnsw {
 
 // Garbage leads to where no page is; what was added since the pass began is there.
@@ -88,6 +90,7 @@ void Vacuum::Mend() {
     MendChains();
     MendUpperNodes();
     MendEntry();
+    pg::PausePoint(pg::PausePlace::kVacuumMendsEdges);
     if (tombstones_ > 0) {
         MendEdges();
         AnchorAll();
@@ -113,11 +116,14 @@ IndexBulkDeleteResult *BulkDelete(IndexVacuumInfo *info, IndexBulkDeleteResult *
         AllocSetContextCreate(CurrentMemoryContext, "hnsw vacuum", ALLOCSET_DEFAULT_SIZES);
     const MemoryContext before = MemoryContextSwitchTo(context);
     Vacuum vacuum(info);
+    pg::PausePoint(pg::PausePlace::kVacuumBegins);
     vacuum.RemoveRows(DeadRows(callback, state));
+    pg::PausePoint(pg::PausePlace::kVacuumHasRemoved);
     // CREATE INDEX CONCURRENTLY, which only wants to hear of all rows, is the one caller that
     // reports progress.
     if (!info->report_progress && vacuum.NeedsMending()) {
         vacuum.Mend();
+        pg::PausePoint(pg::PausePlace::kVacuumFreesSlots);
         vacuum.FreeSlots();
     }
     vacuum.Finish(stats);
