@@ -187,8 +187,18 @@ class Vacuum {
     void OfferReplacements(const NodeRecord &record, int64 most);
     bool ApplyPage(BlockNumber block);
     void NoteAnchored(BlockNumber block, char *content);
+    NodeId TreeOf(NodeId id);
+    void FindMain();
+    bool IsMain(NodeId id);
+    bool ReadLiveNode(NodeId id, NodeLink *link);
+    bool AreConnected(NodeId a, NodeId b) {
+        return a < nodes_ && b < nodes_ && TreeOf(a) == TreeOf(b);
+    }
+    void Connect(NodeId a, NodeId b) {
+        if (a < nodes_ && b < nodes_) trees_[TreeOf(a)] = TreeOf(b);
+    }
     void AnchorAll();
-    bool Anchor(NodeLink node, int level, LinkMemory &memory);
+    void Anchor(NodeLink node, int level, LinkMemory &memory);
     void RelinkAll(const List<LevelNode> &nodes);
 
     bool IsDead(NodeId id) const { return dead_[id / 8] >> id % 8 & 1; }
@@ -203,9 +213,10 @@ class Vacuum {
     BlockNumber blocks_;
     uint64_t nodes_;  // with a page when the pass began
 
-    uint8 *dead_;  // a bit per id: no live node was in it. A hint: slots are used again
-    uint8 *anchored_ = nullptr;  // a bit per id: it is anchored at a live node
-    uint8 *freeable_;            // a bit per block: there are tombstones that may be freed
+    uint8 *dead_;              // a bit per id: no live node was in it. A hint: slots are used again
+    NodeId *trees_ = nullptr;  // per id: one more of those that anchors connect, see TreeOf
+    NodeId main_[kMaxLevel + 1];  // of each level, one of those to which the entry leads
+    uint8 *freeable_;             // a bit per block: there are tombstones that may be freed
     FullTransactionId newest_removable_ = InvalidFullTransactionId;
     BlockNumber removable_block_ = InvalidBlockNumber;
     List<UpperNode> upper_;

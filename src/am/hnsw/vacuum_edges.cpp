@@ -10,6 +10,9 @@ namespace {
 // would be as well linked as a new one; with these it nearly is, and reads a quarter of the pages.
 constexpr int64 kOffersPerEdge = 4;
 
+// Where ids are looked at in memory alone.
+constexpr uint64_t kNodesBetweenInterrupts = 1 << 20;
+
 bool ByDistance(const Replacement &a, const Replacement &b) {
     return a.distance != b.distance ? a.distance < b.distance : a.link.id < b.link.id;
 }
@@ -27,7 +30,12 @@ void Vacuum::MendEdges() {
     const auto aligned = [](Size bytes) {
         return reinterpret_cast<void *>(TYPEALIGN(64, palloc(bytes + 64)));
     };
-    anchored_ = static_cast<uint8 *>(AllocateZero(nodes_ / 8 + 1));
+    trees_ = static_cast<NodeId *>(MemoryContextAllocExtended(
+        CurrentMemoryContext, (nodes_ + 1) * sizeof(NodeId), MCXT_ALLOC_HUGE));
+    for (uint64_t id = 0; id < nodes_; id++) {
+        if (id % kNodesBetweenInterrupts == 0) CHECK_FOR_INTERRUPTS();
+        trees_[id] = static_cast<NodeId>(id);
+    }
     before_ = static_cast<char *>(aligned(store::kPageCapacity));
     after_ = static_cast<char *>(aligned(store::kPageCapacity));
     neighbor_record_ = static_cast<char *>(aligned(shape_.size));
@@ -75,53 +83,95 @@ void Vacuum::NoteAnchored(BlockNumber block, char *content) {
         if (!record.header().IsLive()) return;
         for (int slot = 0; slot < shape_.edges; slot++) {
             const NodeId to = record.Ids()[slot];
-            if (to < nodes_ && record.IsAnchored(slot))
-                anchored_[to / 8] |= static_cast<uint8>(1 << to % 8);
+            if (to < nodes_ && record.IsAnchored(slot)) Connect(id, to);
         }
     });
 }
 
-// Nodes that were anchored at one that died, or whose insert did not get so far: anchored again at
-// the nearest of their own neighbours, without a search.
-void Vacuum::AnchorAll() {
-    LinkMemory memory = NewLinkMemory(graph_, PoolWidthFor(shape_, graph_.ef_construction));
-    for (uint64_t i = 0; i < nodes_; i++) {
-        const auto id = static_cast<NodeId>(i);
-        if (IsDead(id) || anchored_[id / 8] >> id % 8 & 1) continue;
-        VacuumDelayPoint();
-        store::PageRef page = OpenShared(graph_.layout.NodeBlock(id));
-        NodeHeader header = {};
-        if (!page.fresh) {
-            header = RecordAt(page.content, id).header();
-            memcpy(neighbor_record_, graph_.RecordAt(page.content, id), shape_.size);
-        }
-        store::Close(page);
-        const NodeLink node = {id, header.generation};
-        if (header.IsLive() && !Anchor(node, header.level, memory))
-            lonely_.Append({node, header.level});
+// Anchors lead both ways and stay, so what they connect can be reached from each of its nodes. The
+// id that stands for all of them; ways there are made shorter.
+NodeId Vacuum::TreeOf(NodeId id) {
+    while (trees_[id] != id) id = trees_[id] = trees_[trees_[id]];
+    return id;
+}
+
+void Vacuum::FindMain() {
+    std::fill(std::begin(main_), std::end(main_), kNoNode);
+    OpenGraph(index_, &entry_);
+    NodeLink link = entry_.link;
+    for (int level = entry_.level; link && link.id < nodes_ && level >= 0; level--) {
+        SlotHead head;
+        main_[level] = link.id;
+        if (!ReadHead(link, &head)) return;
+        link = head.Next();
     }
 }
 
-// The record is in neighbor_record_. False if no neighbour took it.
-bool Vacuum::Anchor(NodeLink node, int level, LinkMemory &memory) {
+bool Vacuum::IsMain(NodeId id) {
+    const NodeId tree = TreeOf(id);
+    return std::any_of(std::begin(main_), std::end(main_),
+                       [&](NodeId other) { return other != kNoNode && TreeOf(other) == tree; });
+}
+
+// Into neighbor_record_.
+bool Vacuum::ReadLiveNode(NodeId id, NodeLink *link) {
+    store::PageRef page = OpenShared(graph_.layout.NodeBlock(id));
+    const bool fresh = page.fresh;
+    if (!fresh) memcpy(neighbor_record_, graph_.RecordAt(page.content, id), shape_.size);
+    store::Close(page);
+    if (fresh) return false;
+    const NodeHeader &header = NodeRecord(shape_, neighbor_record_).header();
+    *link = {id, header.generation};
+    return header.IsLive();
+}
+
+// Those that were anchored at nodes that died, or whose inserts did not get so far: anchored again
+// at the nearest of their own neighbours, without a search. Only at one that the anchors do not
+// connect with it yet: else those that live amid dead ones would hold each other, and nothing lead
+// to them. Where they know nobody else, one of them is linked by a search.
+void Vacuum::AnchorAll() {
+    LinkMemory memory = NewLinkMemory(graph_, PoolWidthFor(shape_, graph_.ef_construction));
+    FindMain();
+    NodeLink node;
+    for (const bool search : {false, true})
+        for (uint64_t i = 0; i < nodes_; i++) {
+            const auto id = static_cast<NodeId>(i);
+            // A page each would be too seldom where nearly all are connected.
+            if (i % kNodesBetweenInterrupts == 0) CHECK_FOR_INTERRUPTS();
+            if (IsDead(id) || IsMain(id)) continue;
+            VacuumDelayPoint();
+            if (!ReadLiveNode(id, &node)) continue;
+            const uint8_t level = NodeRecord(shape_, neighbor_record_).header().level;
+            if (!search) {
+                Anchor(node, level, memory);
+            } else if (level <= entry_.level && main_[level] != kNoNode) {
+                lonely_.Append({node, level});
+                Connect(id, main_[level]);
+            }
+        }
+}
+
+// The record is in neighbor_record_.
+void Vacuum::Anchor(NodeLink node, int level, LinkMemory &memory) {
     const NodeRecord record(shape_, neighbor_record_);
-    Sq8View own = record.OwnVector();
-    if (!HasOwnInside(record) && !ReadOwn(index_, graph_, node, codes_, &own)) return true;
-    query_ = QueryOfNode(shape_, own, node_, query_memory_);
     replacements_.count = 0;
     for (int slot = 0; slot < shape_.edges; slot++)
-        if (record.Link(slot))
+        if (record.Link(slot) && !AreConnected(node.id, record.Link(slot).id))
             replacements_.Append(
                 {record.Link(slot), EdgeLength(record, slot), record.IsKept(slot)});
+    if (replacements_.count == 0) return;
+    Sq8View own = record.OwnVector();
+    if (!HasOwnInside(record) && !ReadOwn(index_, graph_, node, codes_, &own)) return;
+    query_ = QueryOfNode(shape_, own, node_, query_memory_);
     Replacement *items = replacements_.items;
     std::sort(items, items + replacements_.count, ByDistance);
     for (int64 i = 0; i < replacements_.count; i++)
         if (OfferOnPage(index_, graph_, items[i].link, level, {node, node_, own.excess}, query_,
                         items[i].distance, OfferKind::kAnchor, memory)) {
             HoldOnPage(index_, graph_, node, node_, items[i].link, items[i].distance, memory);
-            return true;
+            Connect(node.id, items[i].link.id);
+            return;
         }
-    return false;
 }
 
 bool Vacuum::HasSuspectEdges(BlockNumber block, char *content) {
