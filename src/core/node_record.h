@@ -81,6 +81,8 @@ enum SlotFlags : uint8_t {
     kLinked = 2,     // the insert has offered this node to all of its neighbours
 };
 
+constexpr uint64_t kNotStamped = 0;  // the delete_xid of a tombstone to which links lead yet
+
 struct NodeHeader {
     SlotKind kind;
     uint8_t flags;
@@ -97,7 +99,7 @@ struct NodeHeader {
     float error;  // infinite: the vector was too long and has been shortened
     float addend_scale;
     float factor_scale;
-    uint64_t delete_xid;  // of a tombstone: no transaction older than this may know its rows
+    uint64_t delete_xid;  // of a tombstone: who began later has no link to it
     // Where a node code goes on; in memory a pointer to the whole. With edge codes the excess.
     uint64_t more;
 

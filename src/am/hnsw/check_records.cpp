@@ -119,7 +119,7 @@ void Checker::CheckTombstone(NodeId id, uint64_t delete_xid) {
     const uint64_t next = U64FromFullTransactionId(ReadNextFullTransactionId());
     // A crash may take the counter back behind transactions that had not written anything.
     constexpr uint64_t kForgotten = 1 << 24;
-    if (delete_xid == 0 || delete_xid > next + kForgotten)
+    if (delete_xid > next + kForgotten)
         Error(id, "a tombstone is from transaction " UINT64_FORMAT ", the next is " UINT64_FORMAT,
               delete_xid, next);
 }

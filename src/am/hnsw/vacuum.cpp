@@ -6,8 +6,8 @@
 // 2. Edges. Only if there are tombstones: edges that lead to one are replaced by edges to where the
 //    tombstone leads. No search of the graph, except for nodes that are left without any edge from
 //    them or to them.
-// 3. Slots. A tombstone is freed if, before pass 2 began, no transaction was left that may have
-//    known its node as a live one.
+// 3. Slots. When the edges are mended tombstones are stamped with the next transaction. A later
+//    VACUUM frees them, if no transaction is left that is older: it may hold a link.
 //
 // What is to be done is read from the pages alone, so each pass may be stopped anywhere and the
 // next VACUUM goes on. One page is locked at a time, and never two.
@@ -15,14 +15,13 @@
 // Rows are being inserted and searched for meanwhile. Why that does no harm:
 // - An insert picks live nodes only as neighbours, and each page is judged again under its lock
 //   before it is changed. An insert that picked a node just before that became a tombstone still
-//   runs, or ran while it did; its transaction is not older than delete_xid, so the slot outlives
-//   it, and a pass 2 that begins after it ended finds its edges.
+//   runs, or ran while it did; its transaction is older than the stamp, so the slot outlives it,
+//   and a pass 2 that begins after it ended finds its edges.
 // - A slot of duplicates gets no row once it is a tombstone, its `next` does not change any more,
 //   and it leaves the chain only after that. An insert adds slots at the head of a chain, and only
 //   if that is still what it read.
-// - A search remembers ids, which it holds against the slots' generations. It would miss a little
-//   if a slot were freed meanwhile: hence delete_xid, which is set again when the last way to a
-//   slot was closed, if that is one that a search must not miss (a chain, the entry).
+// - A search remembers ids, which it holds against the slots' generations. What lies behind a slot
+//   that was freed it would miss: hence the stamp comes when the last way to the slot is closed.
 
 #include "am/hnsw/vacuum.h"
 
@@ -52,16 +51,15 @@ bool Vacuum::IsLiveNode(NodeLink link, int level) {
     return ReadHead(link, &head) && head.node.IsLive() && head.node.level == level;
 }
 
-// Makes a tombstone. The page is locked: who reads the slot later knows it for one, so who knows it
-// as live has begun before the transaction that is the next.
-void Vacuum::Bury(char *record) {
-    const uint64_t xid = U64FromFullTransactionId(ReadNextFullTransactionId());
+// Makes a tombstone. When nothing leads to it any more it is stamped, see StampTombstones.
+void Vacuum::Bury(NodeId id, char *record) {
     auto *header = reinterpret_cast<NodeHeader *>(record);
     header->flags |= kTombstone;
     if (header->kind == SlotKind::kNode)
-        header->delete_xid = xid;
+        header->delete_xid = kNotStamped;
     else
-        reinterpret_cast<DuplicatesRecord *>(record)->delete_xid = xid;
+        reinterpret_cast<DuplicatesRecord *>(record)->delete_xid = kNotStamped;
+    NoteUnstamped(graph_.layout.NodeBlock(id));
 }
 
 bool Vacuum::BuryIfEmpty(NodeLink node) {
@@ -71,19 +69,12 @@ bool Vacuum::BuryIfEmpty(NodeLink node) {
             return head.node.IsLive() && head.node.level == 0 && !head.node.row &&
                    !head.node.Next();
         },
-        [this](char *record) { Bury(record); });
+        [this, node](char *record) { Bury(node.id, record); });
     if (buried) {
         if (node.id < nodes_) SetDead(node.id);
         tombstones_++;
     }
     return buried;
-}
-
-// The last way to it has been closed just now.
-void Vacuum::StampAgain(NodeLink tombstone) {
-    ChangeSlot(
-        tombstone, [](const SlotHead &head) { return head.IsTombstone(); },
-        [this](char *record) { Bury(record); });
 }
 
 void Vacuum::Mend() {
@@ -98,6 +89,29 @@ void Vacuum::Mend() {
     // Left by a crash, or still being inserted: offered twice does no harm.
     RelinkAll(unlinked_);
     RelinkAll(lonely_);
+    if (tombstones_ > 0) StampTombstones();
+}
+
+// Nothing leads to them now. Who may still hold a link to one began before the next transaction.
+void Vacuum::StampTombstones() {
+    const uint64_t xid = U64FromFullTransactionId(ReadNextFullTransactionId());
+    for (BlockNumber block = graph_.layout.first_group; block < blocks_; block++) {
+        if (!(unstamped_[block / 8] >> block % 8 & 1)) continue;
+        VacuumDelayPoint();
+        store::PageRef page = OpenExclusive(block);
+        store::PageEdit edit(index_);
+        char *content = edit.Change(page);
+        ForEachSlot(block, [&](NodeId id) {
+            NodeHeader &header = RecordAt(content, id).header();
+            if (!(header.flags & kTombstone)) return;
+            uint64_t &stamp = header.kind == SlotKind::kNode
+                                  ? header.delete_xid
+                                  : DuplicatesAt(content, id)->delete_xid;
+            if (stamp == kNotStamped) stamp = xid;
+        });
+        edit.Commit();
+        store::Close(page);
+    }
 }
 
 void Vacuum::Finish(IndexBulkDeleteResult *stats) {

@@ -95,6 +95,7 @@ class Vacuum {
           nodes_(graph_.layout.NodesWithin(blocks_)) {
         dead_ = static_cast<uint8 *>(AllocateZero(nodes_ / 8 + 1));
         freeable_ = static_cast<uint8 *>(AllocateZero(blocks_ / 8 + 1));
+        unstamped_ = static_cast<uint8 *>(AllocateZero(blocks_ / 8 + 1));
         if (shape_.codec == Codec::kSparse)
             continued_ = static_cast<uint8 *>(AllocateZero(nodes_ / 8 + 1));
     }
@@ -140,9 +141,8 @@ class Vacuum {
     // Changes one slot under its lock, if `wanted` says so of what it finds there.
     template <class Wanted, class Change>
     bool ChangeSlot(NodeLink link, Wanted wanted, Change change);
-    void Bury(char *record);
+    void Bury(NodeId id, char *record);
     bool BuryIfEmpty(NodeLink node);
-    void StampAgain(NodeLink tombstone);
 
     // Pass 1.
     void VisitPage(BlockNumber block, const DeadRows &dead_rows);
@@ -159,7 +159,12 @@ class Vacuum {
     }
     void NoteNode(BlockNumber block, NodeId id, const NodeHeader &header);
     void NoteTombstone(BlockNumber block, uint64_t delete_xid);
+    void NoteUnstamped(BlockNumber block) {
+        if (block < blocks_) unstamped_[block / 8] |= static_cast<uint8>(1 << block % 8);
+    }
     [[noreturn]] void RaiseUnknownSlot(BlockNumber block);
+
+    void StampTombstones();
 
     // Between passes 1 and 2.
     void MendChains();
@@ -217,6 +222,7 @@ class Vacuum {
     NodeId *trees_ = nullptr;  // per id: one more of those that anchors connect, see TreeOf
     NodeId main_[kMaxLevel + 1];  // of each level, one of those to which the entry leads
     uint8 *freeable_;             // a bit per block: there are tombstones that may be freed
+    uint8 *unstamped_;            // a bit per block: there are tombstones without a transaction
     FullTransactionId newest_removable_ = InvalidFullTransactionId;
     BlockNumber removable_block_ = InvalidBlockNumber;
     List<UpperNode> upper_;

@@ -43,8 +43,6 @@ bool Vacuum::MendChain(NodeLink owner) {
                 previous->duplicates.next_generation = after.generation;
             });
         if (!unlinked) return false;
-        // A scan that has the link must find the rest of the chain behind it.
-        if (found) StampAgain(next);
         next = after;
     }
     BuryIfEmpty(owner);
@@ -64,7 +62,7 @@ void Vacuum::MendUpperNodes() {
         upper.live = false;
         const bool buried = ChangeSlot(
             upper.link, [](const SlotHead &head) { return head.node.IsLive(); },
-            [this](char *record) { Bury(record); });
+            [this, &upper](char *record) { Bury(upper.link.id, record); });
         if (buried) tombstones_++;
         SetDead(upper.link.id);
     }
@@ -117,8 +115,7 @@ void Vacuum::ReplaceEntry(const Entry &with) {
     const auto *current = reinterpret_cast<const MetaPage *>(page.content);
     const NodeLink old = {current->entry, current->entry_generation};
     // Else an insert has put a higher one there, which is live.
-    const bool replaced = old == entry_.link && old != with.link;
-    if (replaced) {
+    if (old == entry_.link && old != with.link) {
         store::PageEdit edit(index_);
         auto *meta = reinterpret_cast<MetaPage *>(edit.Change(page));
         meta->entry = with.link.id;
@@ -127,8 +124,6 @@ void Vacuum::ReplaceEntry(const Entry &with) {
         edit.Commit();
     }
     store::Close(page);
-    // A search may be on its way to it.
-    if (replaced && old && Exists(old.id)) StampAgain(old);
 }
 
 }  // namespace vecx::hnsw

@@ -69,12 +69,12 @@ void Vacuum::ChangePage(BlockNumber block, char *content, const DeadRows &dead_r
                 header.row = {};
                 removed_++;
             }
-            if (!header.row && !header.Next()) Bury(graph_.RecordAt(content, id));
+            if (!header.row && !header.Next()) Bury(id, graph_.RecordAt(content, id));
         } else if (header.kind == SlotKind::kDuplicates) {
             DuplicatesRecord *record = DuplicatesAt(content, id);
             if (record->count > shape_.DuplicateCapacity()) RaiseUnknownSlot(block);
             removed_ += Compact(record, dead_rows);
-            if (record->count == 0) Bury(graph_.RecordAt(content, id));
+            if (record->count == 0) Bury(id, graph_.RecordAt(content, id));
         }
     });
 }
@@ -133,6 +133,7 @@ void Vacuum::NoteNode(BlockNumber block, NodeId id, const NodeHeader &header) {
 
 void Vacuum::NoteTombstone(BlockNumber block, uint64_t delete_xid) {
     tombstones_++;
+    if (delete_xid == kNotStamped) return NoteUnstamped(block);
     const FullTransactionId xid = FullTransactionIdFromU64(delete_xid);
     if (!GlobalVisCheckRemovableFullXid(table_, xid)) return;
     freeable_[block / 8] |= static_cast<uint8>(1 << block % 8);

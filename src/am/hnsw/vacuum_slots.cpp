@@ -18,8 +18,7 @@ void Vacuum::FreeLostContinuations() {
     }
 }
 
-// What pass 1 found removable; a tombstone of this run, or one that was stamped again by it, is
-// newer than any of these.
+// What pass 1 found removable; a tombstone that was stamped by this run is newer than any of these.
 void Vacuum::FreeSlots() {
     FreeLostContinuations();
     if (!FullTransactionIdIsValid(newest_removable_)) return;
@@ -40,7 +39,8 @@ void Vacuum::FreeSlots() {
             if (!head.IsTombstone()) return;
             const bool is_node = head.kind() == SlotKind::kNode;
             if (!is_node && head.kind() != SlotKind::kDuplicates) return;
-            if ((is_node ? head.node.delete_xid : head.duplicates.delete_xid) > newest) return;
+            const uint64_t xid = is_node ? head.node.delete_xid : head.duplicates.delete_xid;
+            if (xid == kNotStamped || xid > newest) return;
             if (is_node && shape_.codec == Codec::kSparse && head.node.more != 0)
                 rests.Append(head.node.More());
             memset(record, 0, shape_.size);
