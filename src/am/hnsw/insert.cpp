@@ -74,7 +74,8 @@ class Inserter {
             choices[at].node = below;
         }
         pg::PausePoint(pg::PausePlace::kInsertHasWritten);
-        for (int at = 0; at <= level; at++) Offer(at, choices[at]);
+        for (int at = 0; at <= level; at++)
+            if (!Offer(at, choices[at])) LinkAnew(at, choices[at].node);
         if (!entry_.link || level > entry_.level) Enter(below, level);
     }
 
@@ -379,10 +380,40 @@ class Inserter {
         pfree(whole);
     }
 
-    void Offer(int level, const Choice &choice) {
-        OfferToAll(index_, graph_, choice.neighbors, choice.count, level,
-                   {choice.node, node_, parameters_.excess}, query_, memory_);
+    bool Offer(int level, const Choice &choice) {
+        const bool taken = OfferToAll(index_, graph_, choice.neighbors, choice.count, level,
+                                      {choice.node, node_, parameters_.excess}, query_, memory_);
         MarkLinked(index_, graph_, choice.node);
+        return taken;
+    }
+
+    // Those that were chosen are tombstones by now, or there was nothing else to choose from.
+    // VACUUM may be done with this page, and no later one come: the node is linked to whoever is
+    // alive, beyond as many tombstones as lie between. If the entry is gone, the node becomes it,
+    // see Run.
+    void LinkAnew(int level, NodeLink node) {
+        if (!entry_.link) return;
+        OpenGraph(index_, &entry_);
+        if (!entry_.link || level > entry_.level) return;
+        PageStore store(index_, graph_);
+        // Wider searches than there is memory for are not tried.
+        const Size memory = std::min(static_cast<Size>(maintenance_work_mem) * 1024, MaxAllocSize);
+        const uint64_t nodes = graph_.layout.NodesWithin(RelationGetNumberOfBlocks(index_));
+        const uint64_t first = PoolWidthFor(shape_, graph_.ef_construction);
+        const uint64_t most = std::max(first, std::min(nodes, memory / LinkBytesPerWidth(graph_)));
+        for (uint64_t width = first;; width = std::min(width * 4, most)) {
+            memory_ = NewLinkMemory(graph_, static_cast<int>(width));
+            if (Relink(store, entry_, node, level, memory_)) return;
+            if (width == most) break;
+        }
+        // What the entry leads to on this level is alive, if far.
+        Entry start = entry_;
+        while (start.link && start.level > level) {
+            store.Aim(query_, start.level);
+            if (!store.Expand(start.link, 0, memory_.search.expansion)) return;
+            start = {memory_.search.expansion->next, start.level - 1};
+        }
+        Relink(store, start, node, level, memory_);
     }
 
     // Makes the node the entry if it is on the highest level. The graph may have got its first
@@ -390,10 +421,12 @@ class Inserter {
     void Enter(NodeLink top, int level) {
         pg::PausePoint(pg::PausePlace::kInsertEnters);
         const Entry now = RaiseEntry(index_, top, level);
-        if (entry_.link || now.link == top) return;
+        if (now.link == top) return;
+        // Of levels that the graph did not have then, and has by another's insert.
+        const int lowest = entry_.link ? entry_.level + 1 : 0;
         PageStore store(index_, graph_);
         NodeLink node = top;
-        for (int at = level; at >= 0; at--) {
+        for (int at = level; at >= lowest; at--) {
             if (at <= now.level) Relink(store, now, node, at, memory_);
             if (at == 0) break;
             store.Aim(query_, at);

@@ -50,6 +50,13 @@ LinkMemory NewLinkMemory(const Graph &graph, int width) {
     return memory;
 }
 
+Size LinkBytesPerWidth(const Graph &graph) {
+    constexpr int kWidth = 1 << 10;
+    const Size visited = VisitedSlotsFor(kWidth);
+    const Size found = MostOwnBytes(graph.shape) + sizeof(Sq8View) + sizeof(LinkCandidate);
+    return visited * (sizeof(NodeId) + found / 2) / kWidth;
+}
+
 int FindNear(PageStore &store, const GraphQuery &query, int level, const Candidate *starts,
              int start_count, NodeId exclude, LinkMemory &memory) {
     CHECK_FOR_INTERRUPTS();
@@ -171,10 +178,11 @@ bool OfferOnPage(Relation index, const Graph &graph, NodeLink target, int level,
 namespace {
 
 // As GraphBuilder::Anchor does where no neighbour has room: at one of those that they hold.
-void AnchorBelow(Relation index, const Graph &graph, NodeLink at, int level,
+bool AnchorBelow(Relation index, const Graph &graph, NodeLink at, int level,
                  const EdgeTarget &newcomer, const GraphQuery &query, LinkMemory &memory) {
     auto *codes = static_cast<uint8_t *>(palloc(MostOwnBytes(graph.shape)));
-    for (int step = 0; step < kAnchorSteps; step++) {
+    bool taken = false;
+    for (int step = 0; step < kAnchorSteps && !taken; step++) {
         store::PageRef page =
             store::OpenShared(index, graph.layout.NodeBlock(at.id), store::PageKind::kNodes);
         NodeLink held = kNoLink;
@@ -194,16 +202,17 @@ void AnchorBelow(Relation index, const Graph &graph, NodeLink at, int level,
         if (OfferOnPage(index, graph, held, level, newcomer, query, distance, OfferKind::kAnchor,
                         memory)) {
             HoldOnPage(index, graph, newcomer.link, newcomer.rotated, held, distance, memory);
-            break;
+            taken = true;
         }
         at = held;
     }
     pfree(codes);
+    return taken;
 }
 
 }  // namespace
 
-void OfferToAll(Relation index, const Graph &graph, const LinkCandidate *chosen, int count,
+bool OfferToAll(Relation index, const Graph &graph, const LinkCandidate *chosen, int count,
                 int level, const EdgeTarget &newcomer, const GraphQuery &query,
                 LinkMemory &memory) {
     const auto offer = [&](int i, OfferKind kind) {
@@ -222,8 +231,8 @@ void OfferToAll(Relation index, const Graph &graph, const LinkCandidate *chosen,
             offer(i, OfferKind::kOrdinary);
         }
     }
-    if (!anchored && count > 0)
-        AnchorBelow(index, graph, chosen[0].link, level, newcomer, query, memory);
+    if (anchored) return true;
+    return count > 0 && AnchorBelow(index, graph, chosen[0].link, level, newcomer, query, memory);
 }
 
 bool ReadOwn(Relation index, const Graph &graph, NodeLink node, uint8_t *codes, Sq8View *view) {
@@ -310,11 +319,12 @@ void WriteMissingEdges(Relation index, const Graph &graph, NodeLink node, int co
 
 }  // namespace
 
-void Relink(PageStore &store, const Entry &entry, NodeLink node, int level, LinkMemory &memory) {
+bool Relink(PageStore &store, const Entry &entry, NodeLink node, int level, LinkMemory &memory) {
     const Graph &graph = store.graph();
     const RecordShape &shape = graph.shape;
     auto *codes = static_cast<uint8_t *>(palloc(MostOwnBytes(shape)));
     Sq8View own;
+    bool taken = false;
     if (entry.link && ReadOwn(store.index(), graph, node, codes, &own)) {
         const GraphQuery query = QueryOfNode(shape, own, memory.node, memory.query_memory);
         Candidate starts[kDescentEntries];
@@ -329,11 +339,12 @@ void Relink(PageStore &store, const Entry &entry, NodeLink node, int level, Link
         }
         const int count = SelectNeighbors(shape, memory.found, found);
         WriteMissingEdges(store.index(), graph, node, count, memory);
-        OfferToAll(store.index(), graph, memory.found, count, level,
-                   {node, memory.node, own.excess}, query, memory);
+        taken = OfferToAll(store.index(), graph, memory.found, count, level,
+                           {node, memory.node, own.excess}, query, memory);
     }
     MarkLinked(store.index(), graph, node);
     pfree(codes);
+    return taken;
 }
 
 }  // namespace vecx::hnsw

@@ -24,6 +24,9 @@ struct LinkMemory {
 };
 LinkMemory NewLinkMemory(const Graph &graph, int width);
 
+// About so many bytes for each node of the width.
+Size LinkBytesPerWidth(const Graph &graph);
+
 // The nodes of one level that are nearest to a query, sorted by distance; found at most
 // `memory.search.width` or so. Starts from `starts`. `exclude` is not among them.
 int FindNear(PageStore &store, const GraphQuery &query, int level, const Candidate *starts,
@@ -36,8 +39,8 @@ bool OfferOnPage(Relation index, const Graph &graph, NodeLink target, int level,
                  OfferKind kind, LinkMemory &memory);
 
 // Offers a node to all of its chosen neighbours, the nearest first, and anchors it at the first
-// that has room.
-void OfferToAll(Relation index, const Graph &graph, const LinkCandidate *chosen, int count,
+// that has room. False if nobody holds it now: those that were chosen have died since.
+bool OfferToAll(Relation index, const Graph &graph, const LinkCandidate *chosen, int count,
                 int level, const EdgeTarget &newcomer, const GraphQuery &query, LinkMemory &memory);
 
 // The other end of an anchor, see HoldEdge: `node` keeps an edge to `anchorage`. `vector` is the
@@ -46,8 +49,8 @@ void HoldOnPage(Relation index, const Graph &graph, NodeLink node, const float *
                 NodeLink anchorage, float distance, LinkMemory &memory);
 
 // Searches anew for the neighbours of a node that is on its page already, and offers it to them.
-// Marks it as linked.
-void Relink(PageStore &store, const Entry &entry, NodeLink node, int level, LinkMemory &memory);
+// Marks it as linked. False if nobody holds it even so.
+bool Relink(PageStore &store, const Entry &entry, NodeLink node, int level, LinkMemory &memory);
 
 // The query that finds what is near to a node. `node` (shape.padded) gets its dequantized vector,
 // `memory` the tables; with node codes the query points to `own`.
