@@ -5,7 +5,7 @@ use warnings;
 use Exporter 'import';
 use IPC::Run;
 use PostgreSQL::Test::Utils;
-our @EXPORT = qw(make_helpers make_points session finish check_index index_errors bad_log_lines environment seed_random);
+our @EXPORT = qw(make_helpers make_points session finish check_index index_errors index_errors_query bad_log_lines environment seed_random);
 
 # A number from the environment, else the default.
 sub environment
@@ -33,11 +33,11 @@ sub make_helpers
             'SELECT array_agg(sin(i * 12.9898 + j * 78.233 + (i * j) % 97)::real ORDER BY j)::vector FROM generate_series(1, dimensions) j';
         -- Every row by the index, and every row of the table, in one snapshot: rows that the index does not find, that only it
         -- finds, that it finds twice; and their number. The table has columns id and v.
-        CREATE FUNCTION held_against(name text, OUT lost bigint, OUT ghosts bigint, OUT twice bigint, OUT all_rows bigint) LANGUAGE plpgsql
+        CREATE FUNCTION held_against(name text, operator text DEFAULT '<->', OUT lost bigint, OUT ghosts bigint, OUT twice bigint, OUT all_rows bigint) LANGUAGE plpgsql
             SET hnsw.iterative_scan = relaxed_order SET hnsw.max_scan_tuples = 2147483647 SET hnsw.scan_mem_multiplier = 1000
             SET enable_seqscan = off SET enable_sort = off SET max_parallel_workers_per_gather = 0 AS $f$
         DECLARE
-            query text := format('SELECT ctid AS place, id FROM %I ORDER BY v <-> (SELECT v FROM %1$I WHERE v IS NOT NULL LIMIT 1)', name);
+            query text := format('SELECT ctid AS place, id FROM %I ORDER BY v %s (SELECT v FROM %1$I WHERE v IS NOT NULL LIMIT 1)', name, operator);
             plan json;
         BEGIN
             EXECUTE 'EXPLAIN (FORMAT json) ' || query INTO plan;
@@ -98,20 +98,26 @@ sub finish
 # lost, ghosts, twice, rows
 sub check_index
 {
-    my ($node, $table) = @_;
-    return split /\|/, $node->safe_psql('postgres', "SELECT * FROM held_against('$table')");
+    my ($node, $table, $operator) = @_;
+    $operator //= '<->';
+    return split /\|/, $node->safe_psql('postgres', "SELECT * FROM held_against('$table', '$operator')");
 }
 
 # What vecx_check finds wrong with the valid hnsw indexes of a table; with warnings if they are wanted.
 sub index_errors
 {
     my ($node, $table, $warnings) = @_;
+    return $node->safe_psql('postgres', index_errors_query($table, $warnings));
+}
+
+sub index_errors_query
+{
+    my ($table, $warnings) = @_;
     my $severities = $warnings ? "('error', 'warning')" : "('error')";
-    return $node->safe_psql(
-        'postgres', qq{
+    return qq{
         SELECT format('%s: %s %s %s %s', c.relname, severity, block, item, message)
         FROM pg_index i JOIN pg_class c ON c.oid = indexrelid JOIN pg_am a ON a.oid = c.relam, vecx_check(indexrelid, heapallindexed => true)
-        WHERE indrelid = '$table'::regclass AND amname = 'hnsw' AND indisvalid AND severity IN $severities ORDER BY 1 LIMIT 20});
+        WHERE indrelid = '$table'::regclass AND amname = 'hnsw' AND indisvalid AND severity IN $severities ORDER BY 1 LIMIT 20};
 }
 
 # Lines of a server's log that no test may bring about.
