@@ -87,6 +87,11 @@ struct Layout {
                (block - first_group) % GroupBlocks() < static_cast<BlockNumber>(node_pages);
     }
 
+    // Where the group of a block ends.
+    BlockNumber GroupEnd(BlockNumber block) const {
+        return GroupBlock((block - first_group) / GroupBlocks() + 1);
+    }
+
     // The first block of a node's copy, and where in its content the copy starts.
     BlockNumber CopyBlock(NodeId id) const {
         const BlockNumber first = GroupBlock(id / GroupNodes()) + node_pages;

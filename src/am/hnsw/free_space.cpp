@@ -20,21 +20,6 @@ struct LastPage {
 };
 LastPage last_page = {InvalidOid, InvalidBlockNumber};
 
-bool TakeFrom(Relation index, const Graph &graph, BlockNumber block, FreeSlot *found) {
-    if (!graph.layout.IsNodeBlock(block)) return false;
-    store::PageRef page = store::OpenExclusive(index, block, store::PageKind::kNodes);
-    for (int slot = 0; slot < graph.layout.nodes_per_page; slot++) {
-        if (KindAt(graph, page, slot) != SlotKind::kFree) continue;
-        const NodeId id = graph.layout.FirstNode(block) + static_cast<NodeId>(slot);
-        const auto *record = reinterpret_cast<const NodeHeader *>(
-            page.fresh ? nullptr : graph.RecordAt(page.content, id));
-        *found = {page, id, record == nullptr ? uint8_t{0} : record->generation};
-        return true;
-    }
-    store::Close(page);
-    return false;
-}
-
 // Adds a group, or what a crash left unfinished of one. Other backends may do so at the same time;
 // then their pages serve.
 void ExtendByGroup(Relation index, const Graph &graph) {
@@ -59,6 +44,32 @@ void ExtendByGroup(Relation index, const Graph &graph) {
             RecordFreeSlots(index, graph, first + page, layout.nodes_per_page);
     // The upper pages of the map are what a search begins with.
     FreeSpaceMapVacuumRange(index, blocks, blocks + missing);
+}
+
+// A crash may have left a group without its last pages, where the copies of its nodes would be;
+// VACUUM notes its node pages all the same.
+void CompleteGroup(Relation index, const Graph &graph, BlockNumber block) {
+    while (RelationGetNumberOfBlocks(index) < graph.layout.GroupEnd(block)) {
+        CHECK_FOR_INTERRUPTS();
+        ExtendByGroup(index, graph);
+    }
+}
+
+bool TakeFrom(Relation index, const Graph &graph, BlockNumber block, FreeSlot *found) {
+    // The map may be older than the file.
+    if (!graph.layout.IsNodeBlock(block) || block >= RelationGetNumberOfBlocks(index)) return false;
+    CompleteGroup(index, graph, block);
+    store::PageRef page = store::OpenExclusive(index, block, store::PageKind::kNodes);
+    for (int slot = 0; slot < graph.layout.nodes_per_page; slot++) {
+        if (KindAt(graph, page, slot) != SlotKind::kFree) continue;
+        const NodeId id = graph.layout.FirstNode(block) + static_cast<NodeId>(slot);
+        const auto *record = reinterpret_cast<const NodeHeader *>(
+            page.fresh ? nullptr : graph.RecordAt(page.content, id));
+        *found = {page, id, record == nullptr ? uint8_t{0} : record->generation};
+        return true;
+    }
+    store::Close(page);
+    return false;
 }
 
 }  // namespace
@@ -94,16 +105,13 @@ void RecordFreeTail(Relation index, const Graph &graph, NodeId end) {
 FreeSlot TakeFreeSlot(Relation index, const Graph &graph) {
     FreeSlot found;
     const Oid file = RelationFileNumber(index);
-    if (last_page.file == file && last_page.block < RelationGetNumberOfBlocks(index) &&
-        TakeFrom(index, graph, last_page.block, &found))
-        return found;
+    if (last_page.file == file && TakeFrom(index, graph, last_page.block, &found)) return found;
     const Size needed = BLCKSZ / 2 / graph.layout.nodes_per_page;
     BlockNumber block = GetPageWithFreeSpace(index, needed);
     for (;;) {
         CHECK_FOR_INTERRUPTS();
         while (block != InvalidBlockNumber) {
-            // The map may be older than the file.
-            if (block < RelationGetNumberOfBlocks(index) && TakeFrom(index, graph, block, &found)) {
+            if (TakeFrom(index, graph, block, &found)) {
                 last_page = {file, block};
                 return found;
             }
