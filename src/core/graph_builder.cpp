@@ -48,7 +48,8 @@ int PoolWidthFor(const RecordShape &shape, int ef) {
 int SearchWidthFor(const RecordShape &shape, int ef) {
     if (shape.codec == Codec::kSparse) return ef * 3 / 2;
     const bool by_product = !shape.HasEdgeCodes() && shape.metric == Metric::kInnerProduct;
-    return by_product ? ef * 3 : PoolWidthFor(shape, ef);
+    if (by_product) return ef * 3;
+    return shape.HasEdgeCodes() && shape.code_bits == 2 ? ef * 7 / 4 + 4 : PoolWidthFor(shape, ef);
 }
 
 int DrawLevel(Random *random) {

@@ -36,9 +36,10 @@ constexpr int kWideDescentWidth = 96;
 // measurement on Fashion-MNIST and on SIFT descriptors of photographs.
 int PoolWidthFor(const RecordShape &shape, int ef);
 
-// The same for a scan. With node codes, a graph that links by distance needs a wider pool to find
-// what has the largest inner product; and sparse vectors, many of which are equally far from a
-// query, a little wider one. By measurement, too.
+// The same for a scan, where what the last few candidates bring counts more. With node codes, a
+// graph that links by distance needs a wider pool to find what has the largest inner product; and
+// sparse vectors, many of which are equally far from a query, a little wider one. By measurement,
+// too.
 int SearchWidthFor(const RecordShape &shape, int ef);
 
 // Slots of a VisitedSet for searches of such a width, which expand little more than the width.
