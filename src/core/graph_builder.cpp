@@ -42,14 +42,14 @@ uint64_t HashBytes(const void *bytes, size_t n) {
 
 int PoolWidthFor(const RecordShape &shape, int ef) {
     if (!shape.HasEdgeCodes()) return ef;
-    return shape.code_bits == 2 ? ef * 8 / 5 + 4 : ef * 3 / 2 + 13;
+    return shape.code_bits == 2 ? ef * 8 / 5 + 4 : ef + 8;
 }
 
 int SearchWidthFor(const RecordShape &shape, int ef) {
     if (shape.codec == Codec::kSparse) return ef * 3 / 2;
     const bool by_product = !shape.HasEdgeCodes() && shape.metric == Metric::kInnerProduct;
     if (by_product) return ef * 3;
-    return shape.HasEdgeCodes() && shape.code_bits == 2 ? ef * 7 / 4 + 4 : PoolWidthFor(shape, ef);
+    return shape.HasEdgeCodes() && shape.code_bits == 2 ? ef * 7 / 4 + 4 : shape.HasEdgeCodes() ? ef * 3 / 2 + 13 : ef;
 }
 
 int DrawLevel(Random *random) {

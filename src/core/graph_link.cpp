@@ -105,14 +105,15 @@ int CountAnchored(const NodeRecord &record) noexcept {
 // Does a kept edge lead past the newcomer, making this one superfluous? If not, kept edges that are
 // longer and lead past it become filling.
 bool JudgeNewcomer(const RecordShape &shape, float distance, Neighborhood *edges) noexcept {
+    // Without branches: registers at a time.
+    bool superfluous = false;
     for (int slot = 0; slot < shape.edges; slot++)
-        if (edges->kept[slot] && edges->lengths[slot] < distance &&
-            IsPassedBy(shape, edges->estimates[slot], distance))
-            return false;
+        superfluous |= static_cast<int>(edges->kept[slot]) & (edges->lengths[slot] < distance) &
+                       IsPassedBy(shape, edges->estimates[slot], distance);
+    if (superfluous) return false;
     for (int slot = 0; slot < shape.edges; slot++)
-        if (edges->lengths[slot] > distance &&
-            IsPassedBy(shape, edges->estimates[slot], edges->lengths[slot]))
-            edges->kept[slot] = false;
+        edges->kept[slot] &= !((edges->lengths[slot] > distance) &
+                               IsPassedBy(shape, edges->estimates[slot], edges->lengths[slot]));
     return true;
 }
 

@@ -181,8 +181,10 @@ const Graph *NewGraph(Relation index, SampledCentre centre, int inline_elements 
 }
 
 int Threads(Relation heap) {
-    const int workers = RelationGetParallelWorkers(heap, max_parallel_maintenance_workers);
-    return 1 + std::clamp(workers, 0, max_parallel_maintenance_workers);
+    // -1 where the table has options, but not this one.
+    const int workers = RelationGetParallelWorkers(heap, -1);
+    const int most = max_parallel_maintenance_workers;
+    return 1 + (workers < 0 ? most : std::min(workers, most));
 }
 
 }  // namespace

@@ -69,13 +69,20 @@ void WriteHalfCopy(const float *values, int n, bool sums, char *copy) {
     if (largest > kLargestHalf || (largest < 0x1p-6f && largest > 0))
         scale = std::exp2(static_cast<float>(std::max(std::ilogb(largest) - 14, -126)));
     auto *halves = reinterpret_cast<uint16_t *>(copy + sizeof(CopyHeader));
+    const Kernels &kernels = ActiveKernels();
     double error = 0;
-    for (int i = 0; i < n; i++) {
-        const Half half = FloatToHalf(values[i] / scale);
-        const double lost = static_cast<double>(values[i]) -
-                            static_cast<double>(HalfToFloat(half)) * static_cast<double>(scale);
-        error += sums ? std::fabs(lost) : lost * lost;
-        memcpy(halves + i, &half, sizeof(half));
+    constexpr int kPart = 256;
+    float scaled[kPart], stored[kPart];
+    for (int from = 0; from < n; from += kPart) {
+        const int count = std::min(kPart, n - from);
+        for (int i = 0; i < count; i++) scaled[i] = values[from + i] / scale;
+        kernels.float_to_half(scaled, halves + from, count);
+        kernels.half_to_float(halves + from, stored, count);
+        for (int i = 0; i < count; i++) {
+            const double lost = static_cast<double>(values[from + i]) -
+                                static_cast<double>(stored[i]) * static_cast<double>(scale);
+            error += sums ? std::fabs(lost) : lost * lost;
+        }
     }
     const CopyHeader header = {scale,
                                static_cast<float>((sums ? error : std::sqrt(error)) * 1.0001)};
