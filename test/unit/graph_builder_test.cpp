@@ -90,7 +90,7 @@ class Graph {
         if (const NodeLink entry = builder_.entry())
             starts.push_back({-kInfinity, entry.id, entry.generation, false});
         for (int level = builder_.entry_level(); level >= 0; level--) {
-            const int width = level == 0 ? PoolWidthFor(shape_, ef) : descent_width;
+            const int width = level == 0 ? SearchWidthFor(shape_, ef) : descent_width;
             std::vector<Candidate> pool_memory(Pool::Slots(width));
             Pool pool(pool_memory.data(), width);
             std::vector<NodeId> visited_memory(VisitedSlotsFor(width));
