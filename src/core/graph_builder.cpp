@@ -47,9 +47,8 @@ int PoolWidthFor(const RecordShape &shape, int ef) {
 
 int SearchWidthFor(const RecordShape &shape, int ef) {
     if (shape.codec == Codec::kSparse) return ef * 3 / 2;
-    const bool by_product = !shape.HasEdgeCodes() && shape.metric == Metric::kInnerProduct;
-    if (by_product) return ef * 3;
-    return shape.HasEdgeCodes() && shape.code_bits == 2 ? ef * 7 / 4 + 4 : shape.HasEdgeCodes() ? ef * 3 / 2 + 13 : ef;
+    if (!shape.HasEdgeCodes()) return shape.metric == Metric::kInnerProduct ? ef * 3 : ef;
+    return shape.code_bits == 2 ? ef * 7 / 4 + 4 : ef * 3 / 2 + 13;
 }
 
 int DrawLevel(Random *random) {
