@@ -327,12 +327,12 @@ TEST_F(GraphBuilderTest, RecallClusters784) {
 
 // All edges of a node lead to its own cluster: only the levels above know of the others.
 TEST_F(GraphBuilderTest, RecallTightClusters) {
-    CheckRecall(Clusters(random_, Rows(20000) + 100, 64, 250, 0.02), 16, 0.95, 0.96);
+    CheckRecall(Clusters(random_, Rows(20000) + 100, 64, Rows(20000) / 80, 0.02), 16, 0.95, 0.96);
 }
 
 // Then the nearest rows are in one batch.
 TEST_F(GraphBuilderTest, RecallTightClustersInOrder) {
-    Data data = Clusters(random_, Rows(20000) + 100, 64, 250, 0.02);
+    Data data = Clusters(random_, Rows(20000) + 100, 64, Rows(20000) / 80, 0.02);
     const Data queries = TakeQueries(&data, 100);
     std::sort(data.begin(), data.end());
     Graph graph(64, 16, 2);
