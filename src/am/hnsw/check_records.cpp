@@ -81,8 +81,10 @@ void Checker::CheckNode(NodeId id, const NodeRecord &record) {
 
 void Checker::CheckNumbers(NodeId id, const NodeRecord &record) {
     const NodeHeader &header = record.header();
-    if (!std::isfinite(header.norm) || header.norm < 0 || !std::isfinite(header.scale) ||
-        header.scale < 0 || !std::isfinite(header.offset) || !std::isfinite(header.sum))
+    if (!std::isfinite(header.norm) || header.norm < 0 ||
+        (shape().has_excesses && !(header.Excess() >= 0 && std::isfinite(header.Excess()))) ||
+        !std::isfinite(header.scale) || header.scale < 0 || !std::isfinite(header.offset) ||
+        !std::isfinite(header.sum))
         Error(id, "the measures of a node's vector are no numbers");
     if (std::isnan(header.error) || header.error < 0)
         Error(id, "the error of a node's vector is no number");
