@@ -53,11 +53,16 @@ int IndexedDimensions(Relation index) {
     if (column->atttypid == VARBITOID)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("type not supported for %s index", method)));
+    const OperatorClass &operator_class = OperatorClassOf(index);
     const int dimensions = column->atttypmod;
     if (dimensions < 0)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("column does not have dimensions")));
-    const int limit = MaxIndexedDimensions(OperatorClassOf(index).element);
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("column does not have dimensions"),
+             errhint("Declare it as %s(n), or index the expression (column::%s(n)), where n is "
+                     "the number of dimensions.",
+                     operator_class.type_name, operator_class.type_name)));
+    const int limit = MaxIndexedDimensions(operator_class.element);
     if (dimensions > limit)
         ereport(ERROR,
                 (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
