@@ -17,11 +17,15 @@ namespace {
     pg_unreachable();
 }
 
-bool IsHnsw(Relation index) {
-    if (index->rd_rel->relkind != RELKIND_INDEX) return false;
+void CheckHnsw(Relation index) {
+    const char *name = RelationGetRelationName(index);
     FmgrInfo handler;
     fmgr_info(index->rd_amhandler, &handler);
-    return handler.fn_addr == vecx_hnsw_handler;
+    if (handler.fn_addr != vecx_hnsw_handler) RaiseNoIndex(name);
+    if (index->rd_rel->relkind == RELKIND_PARTITIONED_INDEX)
+        ereport(ERROR,
+                (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is a partitioned index", name),
+                 errhint("Name the index of a partition: pg_partition_tree lists them.")));
 }
 
 void CheckReadable(Relation index) {
@@ -73,7 +77,7 @@ OpenedIndex OpenHnswIndex(Oid index_id) {
     OpenedIndex opened;
     opened.table = table_open(table_id, AccessShareLock);
     opened.index = relation_open(index_id, AccessShareLock);
-    if (!IsHnsw(opened.index)) RaiseNoIndex(RelationGetRelationName(opened.index));
+    CheckHnsw(opened.index);
     CheckReadable(opened.index);
     return opened;
 }
@@ -140,7 +144,10 @@ VECX_FUNCTION(vecx_index_info) {
 
 VECX_FUNCTION(vecx_check) {
     const Oid index_id = PG_GETARG_OID(0);
-    const hnsw::CheckOptions options = {PG_GETARG_BOOL(1), std::max(0, PG_GETARG_INT32(2))};
+    const hnsw::CheckOptions options = {PG_GETARG_BOOL(1), PG_GETARG_INT32(2)};
+    if (options.sample < 0)
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("sample must not be negative")));
     InitMaterializedSRF(fcinfo, 0);
     const auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
     const OpenedIndex opened = OpenHnswIndex(index_id);

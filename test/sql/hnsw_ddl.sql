@@ -171,6 +171,7 @@ RESET hnsw.iterative_scan;
 SELECT relname, (vecx_index_info(oid)).rows FROM pg_class WHERE relname LIKE 'hnsw_ddl_part%' AND relkind = 'i' ORDER BY relname;
 SELECT pg_temp.error_of($$SELECT * FROM vecx_index_info('hnsw_ddl_parts_index')$$), pg_temp.error_of($$SELECT * FROM vecx_check('hnsw_ddl_parts_index')$$);
 SELECT pg_temp.error_of($$SELECT * FROM vecx_index_info('hnsw_ddl')$$), pg_temp.error_of($$SELECT * FROM vecx_index_info('hnsw_ddl_pkey')$$);
+SELECT pg_temp.error_of($$SELECT * FROM vecx_check('hnsw_ddl_index', sample => -1)$$);
 DROP TABLE hnsw_ddl_parts;
 
 -- Options at their ends.
