@@ -98,15 +98,18 @@ ScanCost NeverThisWay(IndexPath *path) {
 #else
     static_cast<void>(path);
 #endif
-    const double infinity = std::numeric_limits<double>::infinity();
-    return {infinity, infinity, 0, 0, 0};
+    // Above whatever a plan costs with all kinds of scans disabled. Infinite costs would be
+    // subtracted from each other, and what is not a number compares as equal to all others.
+    constexpr Cost kNever = 1e100;
+    return {kNever, kNever, 0, 0, 0};
 }
 
 }  // namespace
 
 ScanCost EstimateHnswCost(PlannerInfo *root, IndexPath *path, double loop_count) {
-    // The graph gives rows by distance and in no other way.
-    if (path->indexorderbys == NIL) return NeverThisWay(path);
+    // The graph gives rows by one distance and in no other way; PostgreSQL takes every access
+    // method with an order for able to order by several.
+    if (list_length(path->indexorderbys) != 1) return NeverThisWay(path);
 
     // Selectivity, of the predicate of a partial index too, and the rows that go with it.
     GenericCosts generic = {};

@@ -53,6 +53,12 @@ SELECT pg_temp.plan_of($$SELECT count(*) FROM hnsw_plan WHERE v <-> '[1,1,1,1,1,
 SELECT pg_temp.plan_of($$SELECT id FROM hnsw_plan WHERE v = '[1,1,1,1,1,1,1,1]' AND v IS NOT NULL$$);
 RESET enable_seqscan;
 
+-- Nor for an order by two distances: the graph knows only the first, and rows of equal distance would come as they like.
+SET enable_seqscan = off;
+SELECT pg_temp.plan_of($$SELECT id FROM hnsw_plan ORDER BY v <-> '[1,1,1,1,1,1,1,1]', v <-> '[2,1,1,1,1,1,1,1]' LIMIT 10$$);
+SELECT pg_temp.plan_of($$SELECT id FROM hnsw_plan ORDER BY v <-> '[1,1,1,1,1,1,1,1]', v <-> '[1,1,1,1,1,1,1,1]' LIMIT 10$$);
+RESET enable_seqscan;
+
 -- A filter that keeps much is applied to what the index gives; one that keeps little goes to its own index, or to the table.
 SELECT pg_temp.plan_of($$SELECT id FROM hnsw_plan WHERE kind < 900 ORDER BY v <-> '[1,1,1,1,1,1,1,1]' LIMIT 10$$);
 SELECT pg_temp.plan_of($$SELECT id FROM hnsw_plan WHERE kind = 7 ORDER BY v <-> '[1,1,1,1,1,1,1,1]' LIMIT 10$$);
