@@ -12,6 +12,15 @@ SlotKind KindAt(const Graph &graph, const store::PageRef &page, int slot) {
     return static_cast<SlotKind>(page.content[static_cast<Size>(slot) * graph.shape.size]);
 }
 
+// What the map is told of so many free slots, and is asked for. It counts in units of a 256th of a
+// page and rounds what there is down and what is wanted up: so whole units only, and at least one.
+Size SpaceOf(const Graph &graph, int slots) {
+    constexpr Size kUnit = BLCKSZ / 256;
+    if (slots == 0) return 0;
+    const Size bytes = static_cast<Size>(slots) * (BLCKSZ / 2) / graph.layout.nodes_per_page;
+    return std::max<Size>(bytes / kUnit, 1) * kUnit;
+}
+
 // This backend's last page with room: rows come one after the other, and one that inserts many
 // would else ask the map for each.
 struct LastPage {
@@ -81,11 +90,8 @@ int CountFreeSlots(const Graph &graph, const store::PageRef &page) {
     return count;
 }
 
-// The map counts in units of a 256th of a page: a free slot is rounded up to at least one, and what
-// is searched for to no more than that.
 void RecordFreeSlots(Relation index, const Graph &graph, BlockNumber block, int slots) {
-    RecordPageWithFreeSpace(index, block,
-                            static_cast<Size>(slots) * (BLCKSZ / 2) / graph.layout.nodes_per_page);
+    RecordPageWithFreeSpace(index, block, SpaceOf(graph, slots));
 }
 
 void RecordFreeTail(Relation index, const Graph &graph, NodeId end) {
@@ -106,7 +112,7 @@ FreeSlot TakeFreeSlot(Relation index, const Graph &graph) {
     FreeSlot found;
     const Oid file = RelationFileNumber(index);
     if (last_page.file == file && TakeFrom(index, graph, last_page.block, &found)) return found;
-    const Size needed = BLCKSZ / 2 / graph.layout.nodes_per_page;
+    const Size needed = SpaceOf(graph, 1);
     BlockNumber block = GetPageWithFreeSpace(index, needed);
     for (;;) {
         CHECK_FOR_INTERRUPTS();
