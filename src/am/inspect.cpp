@@ -111,7 +111,7 @@ VECX_FUNCTION(vecx_index_info) {
         Int64GetDatum(counts.tombstones),
         Int64GetDatum(counts.unlinked),
         Int64GetDatum(counts.free_slots),
-        Int32GetDatum(shape.dimensions),
+        Int32GetDatum(graph.dimensions),
         Int32GetDatum(shape.code_dimensions),
         Int32GetDatum(shape.code_bits),
         Int32GetDatum(shape.edges),

@@ -28,6 +28,8 @@ DROP INDEX hnsw_vector_index;
 CREATE INDEX hnsw_vector_index ON hnsw_vector USING hnsw (v vector_ip_ops);
 SELECT number, pg_temp.compare('hnsw_vector', format('v <#> %L', q), 10), pg_temp.compare_all('hnsw_vector', format('v <#> %L', q)) FROM hnsw_vector_query ORDER BY number;
 SELECT * FROM pg_temp.damage('hnsw_vector_index');
+-- Those of the values, not of the points that the graph makes of them.
+SELECT dimensions FROM vecx_index_info('hnsw_vector_index');
 DROP INDEX hnsw_vector_index;
 
 -- Vectors of zeros have no direction: they are not in the index, and a query of zeros has no distance.
