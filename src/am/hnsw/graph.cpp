@@ -267,7 +267,8 @@ const Graph &OpenGraph(Relation index, Entry *entry) {
     // TRUNCATE of a table made in the same transaction builds a new graph in the same file.
     if (cached == nullptr || cached->graph.build_id != meta.build_id) {
         CachedGraph *loaded = LoadGraph(index, meta);
-        if (cached != nullptr) pfree(cached);
+        // Not `cached`: looking into the catalog may have flushed it.
+        if (index->rd_amcache != nullptr) pfree(index->rd_amcache);
         index->rd_amcache = cached = loaded;
     }
     if (entry != nullptr) *entry = {{meta.entry, meta.entry_generation}, meta.entry_level};
