@@ -46,6 +46,7 @@ bool PageStore::ExpandByNodes(NodeLink link, float bound, Expansion *expansion) 
     constexpr int kAhead = 3;
     for (int i = 0; i < std::min(kAhead, unseen); i++) PrefetchOwn(found[i]);
     for (int i = 0; i < unseen; i++) {
+        CHECK_FOR_INTERRUPTS();
         if (i + kAhead < unseen) PrefetchOwn(found[i + kAhead]);
         float key = 0;
         const bool exists = WithNode(found[i], [&](const NodeRecord &, const Sq8View &own) {

@@ -51,6 +51,8 @@ class PageStore {
     // An edge is a hint: the slot may hold another node by now, or none. Each such hint is followed
     // in vain at most once a search.
     bool Expand(NodeLink link, float bound, Expansion *expansion) {
+        // Core's loop cannot look for interrupts, and each node may be a read from disk.
+        CHECK_FOR_INTERRUPTS();
         pg::PausePoint(pg::PausePlace::kSearchReadsNode);
         if (!graph_->shape.HasEdgeCodes()) return ExpandByNodes(link, bound, expansion);
         return WithNode(link, [&](const NodeRecord &record, const Sq8View &own) {
