@@ -74,6 +74,29 @@ for my $type (qw(vector halfvec sparsevec bit))
     }
     $node->safe_psql('postgres', 'DROP TABLE source, asked, t, q');
 }
+# The first row of an index for the inner product that is made over none tells it what lengths to expect. It leaves .991
+# of 1.0, without being told .973; so does a first row of zeros, which tells nothing.
+my $corner_of_ten = 'SELECT i, ARRAY[' . join(', ', ('random()') x 10) . ']::vector(10) AS v';
+$node->safe_psql(
+    'postgres', qq{
+    SELECT setseed(0.5);
+    CREATE TABLE source AS $corner_of_ten FROM generate_series(1, 10000) i;
+    UPDATE source SET v = v * v;
+    CREATE TABLE asked AS $corner_of_ten FROM generate_series(1, $queries) i;
+    CREATE TABLE t (i int, v vector(10));
+    CREATE TABLE q AS SELECT a.*, (SELECT s.v <#> a.v AS distance FROM source s ORDER BY 1 LIMIT 1 OFFSET 9) FROM asked a;
+    INSERT INTO t SELECT * FROM source;
+    CREATE INDEX t_v ON t USING hnsw (v vector_ip_ops)});
+my $built = recall('<#>');
+my $zeros = "INSERT INTO t VALUES (0, array_fill(0, ARRAY[10])::vector)";
+for my $case ([ 'a row like the others', '', 0.015 ], [ 'a row of zeros', $zeros, 0.05 ])
+{
+    my ($what, $first, $less) = @$case;
+    $node->safe_psql('postgres', "DROP INDEX t_v; TRUNCATE t; CREATE INDEX t_v ON t USING hnsw (v vector_ip_ops); $first; INSERT INTO t SELECT * FROM source");
+    my $inserted = recall('<#>');
+    is(index_errors($node, 't', 1), '', "$what first: vecx_check is silent");
+    cmp_ok($inserted, '>=', $built - $less, "$what first, inner product: $inserted, built $built");
+}
 is(bad_log_lines($node), '', 'nothing bad in the log');
 $node->stop;
 done_testing();

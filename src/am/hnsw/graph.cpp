@@ -262,7 +262,7 @@ const char *FindNodeFault(const MetaPage &meta) {
 
 const Graph &OpenGraph(Relation index, Entry *entry) {
     auto *cached = static_cast<CachedGraph *>(index->rd_amcache);
-    if (cached != nullptr && entry == nullptr) return cached->graph;
+    if (cached != nullptr && entry == nullptr && !LacksLongest(cached->graph)) return cached->graph;
     const MetaPage meta = ReadMeta(index);
     // TRUNCATE of a table made in the same transaction builds a new graph in the same file.
     if (cached == nullptr || cached->graph.build_id != meta.build_id) {
@@ -271,6 +271,7 @@ const Graph &OpenGraph(Relation index, Entry *entry) {
         if (index->rd_amcache != nullptr) pfree(index->rd_amcache);
         index->rd_amcache = cached = loaded;
     }
+    cached->graph.longest = meta.longest;
     if (entry != nullptr) *entry = {{meta.entry, meta.entry_generation}, meta.entry_level};
     return cached->graph;
 }
@@ -344,6 +345,22 @@ Entry RaiseEntry(Relation index, NodeLink link, int level) {
     }
     store::Close(page);
     return entry;
+}
+
+void SettleLongest(Relation index, float length) {
+    // Most of those to come are not longer than so many times the first.
+    constexpr float kTimesFirst = 1.75;
+    // A vector of zeros, or nearly, tells nothing of them.
+    constexpr float kLeast = 1e-6;
+    store::PageRef page = store::OpenExclusive(index, kMetaBlock, store::PageKind::kMeta);
+    const auto *current = reinterpret_cast<const MetaPage *>(page.content);
+    if (current->longest == 0 && current->entry == kNoNode) {
+        store::PageEdit edit(index);
+        auto *meta = reinterpret_cast<MetaPage *>(edit.Change(page));
+        meta->longest = length < kLeast ? 1 : kTimesFirst * length;
+        edit.Commit();
+    }
+    store::Close(page);
 }
 
 bool ReadCostInputs(Relation index, CostInputs *inputs) {

@@ -69,6 +69,15 @@ const char *FindNodeFault(const MetaPage &meta);
 // entry is then.
 Entry RaiseEntry(Relation index, NodeLink link, int level);
 
+// True of a graph for the inner product that was made over no rows, until the first is inserted.
+inline bool LacksLongest(const Graph &graph) {
+    return graph.shape.has_excesses && graph.longest == 0;
+}
+
+// Says for an empty graph how long its augmented vectors are, by the first of them, before that is
+// made a point. What has been said, or built, stays. OpenGraph then tells.
+void SettleLongest(Relation index, float length);
+
 // How the distance of an operator class is compared inside the graph.
 inline bool IsInnerProduct(const OperatorClass &opclass) {
     return opclass.metric == Metric::kInnerProduct;

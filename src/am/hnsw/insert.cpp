@@ -465,6 +465,10 @@ bool Insert(Relation index, Datum value, bool isnull, ItemPointer tid, Relation,
     value = PointerGetDatum(PG_DETOAST_DATUM(value));
     Entry entry;
     const Graph &graph = OpenGraph(index, &entry);
+    if (LacksLongest(graph) && !entry.link) {
+        SettleLongest(index, IndexedLength(graph, value));
+        OpenGraph(index, &entry);
+    }
     NodeVector vector = NewNodeVector(graph);
     if (ReadNodeVector(graph, value, &vector)) {
         const RowId row = {tid->ip_blkid.bi_hi, tid->ip_blkid.bi_lo, tid->ip_posid};

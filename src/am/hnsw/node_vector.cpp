@@ -209,6 +209,11 @@ bool ReadNodeVector(const Graph &graph, Datum value, NodeVector *out) {
     return true;
 }
 
+float IndexedLength(const Graph &graph, Datum value) {
+    const Elements elements = ReadElements(graph, value);
+    return static_cast<float>(std::min(Norm(elements.floats, elements.dimensions), kLongest));
+}
+
 QueryVector NewQueryVector(const Graph &graph) {
     QueryVector query = {};
     if (!graph.shape.HasEdgeCodes()) {

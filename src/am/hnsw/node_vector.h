@@ -27,6 +27,9 @@ NodeVector NewNodeVector(const Graph &graph);
 // has not the dimensions of the index.
 bool ReadNodeVector(const Graph &graph, Datum value, NodeVector *out);
 
+// Length of a dense value, as far as an index can tell lengths apart. The same errors.
+float IndexedLength(const Graph &graph, Datum value);
+
 // The coordinate that augments a point of length `norm`: 0 where that is no less than `longest`.
 float AugmentingCoordinate(double longest, double norm);
 
