@@ -10,8 +10,6 @@
 namespace vecx::hnsw {
 namespace {
 
-constexpr size_t kCacheLine = 64;
-
 // A Graph and what it points to, in one piece of memory: RelationData::rd_amcache must be one.
 struct CachedGraph {
     Graph graph;
