@@ -34,7 +34,7 @@ TemporaryMemory *TemporaryMemory::Create(Size limit) {
     auto *memory = static_cast<TemporaryMemory *>(palloc(sizeof(TemporaryMemory)));
     memory->context_ = CurrentMemoryContext;
     memory->limit_ = limit;
-    memory->used_ = 0;
+    memory->used_ = memory->mapped_ = 0;
     return memory;
 }
 
@@ -54,6 +54,13 @@ void *TemporaryMemory::AllocateLarge(Size bytes) {
 }
 
 void *TemporaryMemory::Map(Size bytes) {
+    // PostgreSQL holds against the limit what is written through its functions, not a mapping.
+    mapped_ += bytes;
+    if (temp_file_limit >= 0 && mapped_ > static_cast<Size>(temp_file_limit) * 1024)
+        ereport(ERROR,
+                (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+                 errmsg("temporary file size exceeds temp_file_limit (%dkB)", temp_file_limit),
+                 errhint("Raise maintenance_work_mem, or let a superuser raise temp_file_limit.")));
     // The resource owner closes the file at the end of the transaction if nobody does, and a
     // restart of the server removes what a crash left.
     const File file = OpenTemporaryFile(false);

@@ -1,8 +1,8 @@
 // Memory for a build: up to a limit from a memory context, beyond it from temporary files that are
 // mapped. What lies in such a file is memory that the operating system may write out and take back
-// whenever it needs to, and it counts against temp_file_limit's disk, not against
-// maintenance_work_mem. So a build that outgrows the limit goes on at full speed while there is
-// room in the page cache, and at the speed of the disk after that.
+// whenever it needs to, and it counts against temp_file_limit, not against maintenance_work_mem. So
+// a build that outgrows the limit goes on at full speed while there is room in the page cache, and
+// at the speed of the disk after that.
 
 #pragma once
 
@@ -29,7 +29,8 @@ class TemporaryMemory {
 
     MemoryContext context_;
     Size limit_;
-    Size used_;
+    Size used_;    // in memory
+    Size mapped_;  // in files
 };
 
 }  // namespace vecx::pg
