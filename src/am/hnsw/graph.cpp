@@ -186,6 +186,9 @@ MetaPage ReadMeta(Relation index) {
     MetaPage meta;
     if (!LookAtMeta(index, &meta)) RaiseForeign(index);
     if (meta.version != kFormatVersion) RaiseVersion(index, meta.version);
+    // Looked at each time, unlike the rest, which is checked when the graph is loaded.
+    if (!std::isfinite(meta.longest) || meta.longest < 0)
+        store::RaiseDamaged(index, kMetaBlock, "In the metapage, the length of vectors is none.");
     return meta;
 }
 
