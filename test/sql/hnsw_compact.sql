@@ -46,3 +46,10 @@ SELECT * FROM pg_temp.damage('hnsw_compact_index');
 CREATE INDEX hnsw_compact_fast ON hnsw_compact USING hnsw (v vector_l2_ops);
 SELECT pg_relation_size('hnsw_compact_index') < pg_relation_size('hnsw_compact_fast') AS smaller;
 DROP TABLE hnsw_compact, hnsw_compact_query;
+
+-- Values whose squares are beyond floats are no damage.
+CREATE TABLE hnsw_compact_long (id int, v vector(4));
+INSERT INTO hnsw_compact_long SELECT i, ARRAY[i * 1e36, 1e37, 1, i % 7]::vector FROM generate_series(1, 100) i;
+CREATE INDEX hnsw_compact_long_index ON hnsw_compact_long USING hnsw (v vector_cosine_ops) WITH (storage = compact);
+SELECT * FROM vecx_check('hnsw_compact_long_index', true);
+DROP TABLE hnsw_compact_long;
