@@ -39,7 +39,7 @@ void CheckReadable(Relation index) {
 }
 
 const char *NameOfCopies(const hnsw::Graph &graph) {
-    return graph.copies == hnsw::CopyKind::kHalf ? "half" : "float";
+    return graph.copies == CopyKind::kHalf ? "half" : "float";
 }
 
 // Expressions of the index run with the rights of the table's owner and with a search_path that

@@ -15,9 +15,6 @@ constexpr uint32_t kFormatVersion = 1;
 constexpr BlockNumber kMetaBlock = 0;
 constexpr BlockNumber kCentreBlock = 1;
 
-// The kind of full-precision copies; numbers are stored.
-enum class CopyKind : uint8_t { kHalf = 1, kFloat = 2 };
-
 // The content of block 0. Written by the build; afterwards only the entry changes.
 struct MetaPage {
     uint32_t magic;

@@ -41,7 +41,7 @@ int CopySize(const RecordShape &shape, CopyKind copies) {
     const int own = shape.own_inside ? 0 : shape.own_bytes;
     if (!shape.HasEdgeCodes()) return own;
     return own + static_cast<int>(sizeof(CopyHeader)) +
-           ValueDimensions(shape) * (copies == CopyKind::kHalf ? 2 : 4);
+           ValueDimensions(shape) * CopyElementBytes(copies);
 }
 
 Size CentreBytes(const RecordShape &shape) {
@@ -105,11 +105,6 @@ const char *FindFault(const MetaPage &meta, const RecordShape &shape, const Layo
     if (meta.first_group != layout.first_group) return "its first group is in the wrong place.";
     if (meta.entry_level > kMaxLevel) return "the level of its entry is too high.";
     return nullptr;
-}
-
-bool IsCopyKind(uint8_t copies) {
-    return copies == static_cast<uint8_t>(CopyKind::kHalf) ||
-           copies == static_cast<uint8_t>(CopyKind::kFloat);
 }
 
 // The same with node codes, all of whose measures follow from a few.

@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "am/copy.h"
 #include "am/hnsw/format.h"
 #include "am/opclass.h"
 #include "core/edge_code.h"
@@ -34,7 +35,8 @@ struct Graph {
     float longest;                 // for the inner product: length of the augmented vectors
     mutable uint64_t known_nodes;  // at least so many ids have a page
 
-    int CopyElementBytes() const { return copies == CopyKind::kHalf ? 2 : 4; }
+    int CopyElementBytes() const { return vecx::CopyElementBytes(copies); }
+    CopyFormat Copies() const { return {opclass, dimensions, copies}; }
     // Where in the copy its header stands: behind the own vector, if that is there.
     int CopyHeaderOffset() const { return shape.own_inside ? 0 : shape.own_bytes; }
     // With node codes the own vector is all that there is of the value.

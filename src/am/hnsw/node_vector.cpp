@@ -2,7 +2,6 @@
 
 #include "am/hnsw/node_vector.h"
 
-#include "core/half.h"
 #include "types/bit.h"
 #include "types/check.h"
 #include "types/vector.h"
@@ -12,38 +11,6 @@ namespace {
 
 // Beyond this length squares of floats would overflow.
 constexpr double kLongest = 1e15;
-// Of a sum of products in floats, relative: far above what is measured at 16,000 dimensions.
-constexpr double kRounding = 1e-5;
-constexpr float kLargestHalf = 65504;
-
-void CheckDimensions(const Graph &graph, int dimensions) {
-    if (dimensions == graph.dimensions) return;
-    ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-                    errmsg("different %s dimensions %d and %d", graph.opclass.type_name,
-                           graph.dimensions, dimensions)));
-}
-
-// Elements of either type as floats. `halves` points to the halves of a halfvec, else nullptr.
-struct Elements {
-    const float *floats;
-    const char *halves;
-    int dimensions;
-};
-
-Elements ReadElements(const Graph &graph, Datum value) {
-    if (graph.opclass.element == ElementType::kHalf) {
-        const DenseView<Half> view = ReadDense<Half>(value);
-        CheckDimensions(graph, view.dimensions);
-        return {Floats(view), view.values, view.dimensions};
-    }
-    const DenseView<float> view = ReadDense<float>(value);
-    CheckDimensions(graph, view.dimensions);
-    return {Floats(view), nullptr, view.dimensions};
-}
-
-double Norm(const float *values, int n) {
-    return std::sqrt(ActiveKernels().f32.squared_norm(values, n));
-}
 
 // The coordinates as the graph measures them. Returns whether they had to be shortened.
 bool MakeCoordinates(const Graph &graph, const float *values, double norm, float *out) {
@@ -57,69 +24,6 @@ bool MakeCoordinates(const Graph &graph, const float *values, double norm, float
     const double factor = shortened ? kLongest / norm : 1;
     for (int i = 0; i < n; i++) out[i] = static_cast<float>(values[i] * factor);
     return shortened;
-}
-
-// `sums`: the error is to be that of the L1 distance.
-void WriteHalfCopy(const float *values, int n, bool sums, char *copy) {
-    float largest = 0;
-    for (int i = 0; i < n; i++) largest = std::max(largest, std::fabs(values[i]));
-    // Halves have room for 2^15 and lose digits below 2^-14: vectors beyond that, or wholly far
-    // below it, are stored as multiples of a power of two.
-    float scale = 1;
-    if (largest > kLargestHalf || (largest < 0x1p-6f && largest > 0))
-        scale = std::exp2(static_cast<float>(std::max(std::ilogb(largest) - 14, -126)));
-    auto *halves = reinterpret_cast<uint16_t *>(copy + sizeof(CopyHeader));
-    const Kernels &kernels = ActiveKernels();
-    double error = 0;
-    constexpr int kPart = 256;
-    float scaled[kPart], stored[kPart];
-    for (int from = 0; from < n; from += kPart) {
-        const int count = std::min(kPart, n - from);
-        for (int i = 0; i < count; i++) scaled[i] = values[from + i] / scale;
-        kernels.float_to_half(scaled, halves + from, count);
-        kernels.half_to_float(halves + from, stored, count);
-        for (int i = 0; i < count; i++) {
-            const double lost = static_cast<double>(values[from + i]) -
-                                static_cast<double>(stored[i]) * static_cast<double>(scale);
-            error += sums ? std::fabs(lost) : lost * lost;
-        }
-    }
-    const CopyHeader header = {scale,
-                               static_cast<float>((sums ? error : std::sqrt(error)) * 1.0001)};
-    memcpy(copy, &header, sizeof(header));
-}
-
-double OperatorDistance(const Graph &graph, const DistanceKernels &kernels, const void *a,
-                        const void *b) {
-    const int n = graph.dimensions;
-    switch (graph.opclass.metric) {
-        case Metric::kL2:
-            return L2(kernels.l2_squared(a, b, n));
-        case Metric::kInnerProduct:
-            return -static_cast<double>(kernels.inner_product(a, b, n));
-        case Metric::kL1:
-            return kernels.l1(a, b, n);
-        default:
-            return 1 - CosineSimilarity(kernels.cosine(a, b, n));
-    }
-}
-
-// NaN, as the cosine distance from a zero vector, comes after everything else.
-double Ordered(double distance) {
-    return std::isnan(distance) ? std::numeric_limits<double>::infinity() : distance;
-}
-
-void WriteDenseCopy(const Graph &graph, const Elements &elements, char *copy) {
-    const int n = elements.dimensions;
-    const CopyHeader exact = {1, 0};
-    memcpy(copy, &exact, sizeof(exact));
-    char *copied = copy + sizeof(CopyHeader);
-    if (graph.copies == CopyKind::kFloat)
-        memcpy(copied, elements.floats, n * sizeof(float));
-    else if (elements.halves != nullptr)
-        memcpy(copied, elements.halves, n * sizeof(Half));
-    else
-        WriteHalfCopy(elements.floats, n, graph.opclass.metric == Metric::kL1, copy);
 }
 
 bool ReadSparseVector(const Graph &graph, const SparseList &list, NodeVector *out) {
@@ -147,8 +51,8 @@ bool ReadOwnVector(const Graph &graph, Datum value, NodeVector *out) {
         return true;
     }
     if (graph.shape.codec == Codec::kSparse) return ReadSparseVector(graph, ReadSparse(value), out);
-    const Elements elements = ReadElements(graph, value);
-    WriteDenseCopy(graph, elements, out->copy);
+    const Elements elements = ReadElements(graph.opclass, graph.dimensions, value);
+    WriteDenseCopy(graph.Copies(), elements, out->copy);
     return graph.opclass.metric != Metric::kCosine ||
            Norm(elements.floats, elements.dimensions) > 0;
 }
@@ -194,7 +98,7 @@ NodeVector NewNodeVector(const Graph &graph) {
 
 bool ReadNodeVector(const Graph &graph, Datum value, NodeVector *out) {
     if (!graph.shape.HasEdgeCodes()) return ReadOwnVector(graph, value, out);
-    const Elements elements = ReadElements(graph, value);
+    const Elements elements = ReadElements(graph.opclass, graph.dimensions, value);
     const int n = elements.dimensions;
     const double norm = Norm(elements.floats, n);
     if (graph.opclass.metric == Metric::kCosine && norm == 0) return false;
@@ -205,7 +109,7 @@ bool ReadNodeVector(const Graph &graph, Datum value, NodeVector *out) {
         out->excess = static_cast<float>(std::max(0.0, length * length - longest * longest));
     }
     for (int i = 0; i < graph.shape.dimensions; i++) out->coordinates[i] -= graph.centre[i];
-    WriteDenseCopy(graph, elements, out->copy);
+    WriteDenseCopy(graph.Copies(), elements, out->copy);
     return true;
 }
 
@@ -237,7 +141,7 @@ void ReadQueryVector(const Graph &graph, Datum value, QueryVector *out) {
     out->is_zero = false;
     if (!graph.shape.HasEdgeCodes()) ReadOwnVector(graph, value, &out->own);
     if (graph.shape.codec == Codec::kBits || graph.shape.codec == Codec::kSparse) return;
-    const Elements elements = ReadElements(graph, value);
+    const Elements elements = ReadElements(graph.opclass, graph.dimensions, value);
     const int n = elements.dimensions;
     const bool halves = elements.halves != nullptr;
     memcpy(const_cast<void *>(out->elements),
@@ -323,51 +227,7 @@ DistanceRange RangeOfCopy(const Graph &graph, const QueryVector &query, const ch
         const double distance = Ordered(SparseDistance(graph, copy, query.own.copy));
         return {distance, distance};
     }
-    const int n = graph.dimensions;
-    CopyHeader header;
-    memcpy(&header, copy, sizeof(header));
-    const char *stored = copy + sizeof(CopyHeader);
-    const Kernels &kernels = ActiveKernels();
-    double distance;
-    if (graph.opclass.element == ElementType::kHalf) {
-        // The copy is exact; a float copy of a halfvec is turned back into what it was.
-        const void *halves = stored;
-        if (graph.copies == CopyKind::kFloat) {
-            kernels.float_to_half(stored, reinterpret_cast<uint16_t *>(query.scratch), n);
-            halves = query.scratch;
-        }
-        distance = OperatorDistance(graph, kernels.f16, halves, query.elements);
-    } else if (graph.copies == CopyKind::kFloat) {
-        distance = OperatorDistance(graph, kernels.f32, stored, query.elements);
-    } else {
-        kernels.half_to_float(stored, query.scratch, n);
-        if (header.scale != 1)
-            for (int i = 0; i < n; i++) query.scratch[i] *= header.scale;
-        distance = OperatorDistance(graph, kernels.f32, query.scratch, query.elements);
-    }
-    distance = Ordered(distance);
-    if (header.error == 0) return {distance, distance};
-    constexpr double kInfinity = std::numeric_limits<double>::infinity();
-    if (!std::isfinite(distance)) return {-kInfinity, kInfinity};
-    // What overflows is at least this large; infinities would cancel to NaN.
-    constexpr double kLargest = std::numeric_limits<float>::max();
-    const double overflow = graph.opclass.metric == Metric::kL2 ? std::sqrt(kLargest) : kLargest;
-    double around;
-    switch (graph.opclass.metric) {
-        case Metric::kL2:
-        case Metric::kL1:
-            around = header.error + kRounding * std::min(distance, overflow);
-            break;
-        case Metric::kInnerProduct:
-            around = query.norm * (header.error + kRounding * Norm(query.scratch, n));
-            break;
-        default: {
-            const double norm = Norm(query.scratch, n);
-            around = (norm > 0 ? 2 * header.error / norm : 2) + kRounding;
-        }
-    }
-    if (!std::isfinite(around) || around < 0) around = std::numeric_limits<double>::infinity();
-    return {std::min(distance, overflow) - around, std::max(distance, -overflow) + around};
+    return RangeOfDenseCopy(graph.Copies(), query, copy);
 }
 
 }  // namespace vecx::hnsw

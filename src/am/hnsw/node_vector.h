@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "am/copy.h"
 #include "am/hnsw/graph.h"
 
 #include "pg/pg.h"
@@ -34,14 +35,11 @@ float IndexedLength(const Graph &graph, Datum value);
 float AugmentingCoordinate(double longest, double norm);
 
 // The query of a scan.
-struct QueryVector {
-    const void *elements;  // as they came: floats, or halves for halfvec
-    float *rotated;        // shape.padded; of unit length for the cosine
-    double norm;           // length of the query as it came
-    double factor;         // for the inner product: of `rotated` against the query as it came
+struct QueryVector : CopyQuery {
+    float *rotated;  // shape.padded; of unit length for the cosine
+    double factor;   // for the inner product: of `rotated` against the query as it came
     bool is_zero;
     void *table_memory;  // for PrepareQuery
-    float *scratch;      // shape.dimensions
 
     // With node codes.
     NodeVector own;  // as a node would have it
@@ -54,12 +52,6 @@ void ReadNullQuery(const Graph &graph, QueryVector *out);
 
 // What a search of the graph takes; points into `query`.
 GraphQuery GraphQueryOf(const Graph &graph, const QueryVector &query);
-
-// Bounds of a distance, in the units of the operator.
-struct DistanceRange {
-    double low;
-    double high;
-};
 
 // From what a search knows of a node: almost certain. `distance` and `error` as in Expansion.
 DistanceRange RangeOfExpansion(const Graph &graph, const QueryVector &query,
