@@ -3,6 +3,7 @@
 #include "am/copy.h"
 
 #include "core/half.h"
+#include "core/hash.h"
 #include "types/vector.h"
 
 namespace vecx {
@@ -42,8 +43,12 @@ void WriteHalfCopy(const float *values, int n, bool sums, char *copy) {
             error += sums ? std::fabs(lost) : lost * lost;
         }
     }
-    const CopyHeader header = {scale,
-                               static_cast<float>((sums ? error : std::sqrt(error)) * 1.0001)};
+    // All of the hash's bits depend on all of the value's.
+    const auto hash =
+        error > 0 ? static_cast<uint32_t>(HashBytes(values, static_cast<size_t>(n) * sizeof(float)))
+                  : 0;
+    const CopyHeader header = {
+        scale, static_cast<float>((sums ? error : std::sqrt(error)) * 1.0001), hash};
     memcpy(copy, &header, sizeof(header));
 }
 
@@ -81,7 +86,7 @@ double Norm(const float *values, int n) {
 
 void WriteDenseCopy(const CopyFormat &format, const Elements &elements, char *copy) {
     const int n = elements.dimensions;
-    const CopyHeader exact = {1, 0};
+    const CopyHeader exact = {1, 0, 0};
     memcpy(copy, &exact, sizeof(exact));
     char *copied = copy + sizeof(CopyHeader);
     if (format.kind == CopyKind::kFloat)

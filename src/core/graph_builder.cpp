@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "core/hash.h"
 #include "core/parallel.h"
 
 namespace vecx {
@@ -22,20 +23,6 @@ constexpr auto kLongStep = std::chrono::milliseconds(50);
 uint32_t OrderedBits(float value) {
     const auto bits = std::bit_cast<uint32_t>(value);
     return bits & 0x80000000 ? ~bits : bits | 0x80000000;
-}
-
-// FNV-1a over words, then mixed.
-uint64_t HashBytes(const void *bytes, size_t n) {
-    const char *from = static_cast<const char *>(bytes);
-    uint64_t hash = 0xcbf29ce484222325;
-    for (; n >= 8; n -= 8, from += 8) {
-        uint64_t word;
-        memcpy(&word, from, 8);
-        hash = (hash ^ word) * 0x100000001b3;
-        hash ^= hash >> 32;
-    }
-    for (; n > 0; n--) hash = (hash ^ static_cast<uint8_t>(*from++)) * 0x100000001b3;
-    return Random(hash).Next();
 }
 
 }  // namespace

@@ -21,8 +21,11 @@ namespace vecx {
 struct CopyHeader {
     float scale;  // a power of two by which the elements are to be multiplied
     float error;  // length (L1: sum) of what the copy lost, rounded up; 0: the copy is exact
+    // Of the value, or 0 where the copy is exact: values that differ are not to have equal copies,
+    // since rows of equal copies share a node and go out without being compared.
+    uint32_t hash;
 };
-static_assert(sizeof(CopyHeader) == 8);
+static_assert(sizeof(CopyHeader) == 12);
 
 // Leads a sparse vector; `count` indices follow, then as many values. What has no room in the
 // record goes on in other slots.

@@ -150,4 +150,23 @@ INSERT INTO hnsw_scan_near SELECT id + 1000, v FROM hnsw_scan_near;
 INSERT INTO hnsw_scan_near SELECT i, pg_temp.make(3, 12) * array_fill(i, ARRAY[12])::vector FROM generate_series(2001, 2500) i;
 SELECT pg_temp.compare_all('hnsw_scan_near', format('v <=> %L', :'q')), pg_temp.compare_all('hnsw_scan_near', format('v <-> %L', :'q'));
 SELECT i, d.* FROM unnest('{hnsw_scan_near_cosine,hnsw_scan_near_l2}'::regclass[]) i, pg_temp.damage(i) d;
-DROP TABLE hnsw_scan, hnsw_scan_equal, hnsw_scan_near;
+
+-- Vectors that differ, by less than their copies in halves can show, and that lose the same: they are no duplicates.
+SET hnsw.iterative_scan = strict_order;
+CREATE TABLE hnsw_scan_alike (id int, v vector(8));
+INSERT INTO hnsw_scan_alike SELECT 2 * i, ARRAY[1.5 - 0.0001220703125, i, 1, 1, 1, 1, 1, 1]::vector FROM generate_series(1, 250) i;
+INSERT INTO hnsw_scan_alike SELECT 2 * i + 1, ARRAY[1.5 + 0.0001220703125, i, 1, 1, 1, 1, 1, 1]::vector FROM generate_series(1, 250) i;
+CREATE INDEX hnsw_scan_alike_index ON hnsw_scan_alike USING hnsw (v vector_l2_ops);
+SELECT rows, duplicates FROM vecx_index_info('hnsw_scan_alike_index');
+SELECT id FROM hnsw_scan_alike ORDER BY v <-> '[2,200,1,1,1,1,1,1]' LIMIT 2;
+INSERT INTO hnsw_scan_alike SELECT 2 * i, ARRAY[1.5 - 0.0001220703125, i, 1, 1, 1, 1, 1, 1]::vector FROM generate_series(251, 300) i;
+INSERT INTO hnsw_scan_alike SELECT 2 * i + 1, ARRAY[1.5 + 0.0001220703125, i, 1, 1, 1, 1, 1, 1]::vector FROM generate_series(251, 300) i;
+SELECT id FROM hnsw_scan_alike ORDER BY v <-> '[2,280,1,1,1,1,1,1]' LIMIT 2;
+SELECT rows, duplicates FROM vecx_index_info('hnsw_scan_alike_index');
+
+-- Copies that end where their page ends.
+CREATE TABLE hnsw_scan_full (id int, v vector);
+INSERT INTO hnsw_scan_full SELECT i, pg_temp.make(i, 5426) FROM generate_series(1, 30) i;
+CREATE INDEX hnsw_scan_full_index ON hnsw_scan_full USING hnsw ((v::vector(5426)) vector_ip_ops);
+SELECT count(*) FROM (SELECT id FROM hnsw_scan_full ORDER BY v::vector(5426) <#> pg_temp.make(5, 5426)) found;
+DROP TABLE hnsw_scan, hnsw_scan_equal, hnsw_scan_near, hnsw_scan_alike, hnsw_scan_full;

@@ -31,7 +31,7 @@ Own Finish(const RecordShape &shape, std::vector<char> bytes) {
 
 Own Halves(const RecordShape &shape, const std::vector<float> &values, float scale = 1) {
     std::vector<char> bytes(sizeof(CopyHeader) + values.size() * 2);
-    const CopyHeader header = {scale, 0};
+    const CopyHeader header = {scale, 0, 0};
     memcpy(bytes.data(), &header, sizeof(header));
     for (size_t i = 0; i < values.size(); i++) {
         const Half half = FloatToHalf(values[i] / scale);

@@ -11,7 +11,7 @@
 namespace vecx::hnsw {
 
 constexpr uint32_t kMagic = 0x78636568;  // "hecx"
-constexpr uint32_t kFormatVersion = 1;
+constexpr uint32_t kFormatVersion = 2;
 constexpr BlockNumber kMetaBlock = 0;
 constexpr BlockNumber kCentreBlock = 1;
 

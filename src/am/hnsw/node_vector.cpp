@@ -114,7 +114,7 @@ bool ReadNodeVector(const Graph &graph, Datum value, NodeVector *out) {
 }
 
 float IndexedLength(const Graph &graph, Datum value) {
-    const Elements elements = ReadElements(graph, value);
+    const Elements elements = ReadElements(graph.opclass, graph.dimensions, value);
     return static_cast<float>(std::min(Norm(elements.floats, elements.dimensions), kLongest));
 }
 

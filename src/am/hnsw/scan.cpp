@@ -254,7 +254,7 @@ bool RefineHead(const Graph &graph, Relation index, ScanState *state) {
     std::pop_heap(state->queue, state->queue + state->queued, LaterFound);
     Found found = state->queue[--state->queued];
     const int bytes =
-        static_cast<int>(sizeof(CopyHeader)) + graph.shape.dimensions * graph.CopyElementBytes();
+        static_cast<int>(sizeof(CopyHeader)) + graph.dimensions * graph.CopyElementBytes();
     DistanceRange range;
     if (graph.layout.pages_per_copy == 1) {
         store::PageRef page = store::OpenShared(index, graph.layout.CopyBlock(found.link.id),
