@@ -22,62 +22,67 @@ constexpr float kFirstHalf = 1000;     // where the first values are put: room a
 
 size_t AlignUp(size_t size) { return (size + kCacheLine - 1) / kCacheLine * kCacheLine; }
 
-// Eight 16-bit numbers in a register of the compiler's baseline: filling the table is a good part
-// of a search's beginning, and this is all it takes.
-using Words __attribute__((vector_size(16))) = uint16_t;
+// The 16 entries of a group of 4 dimensions, in two registers of the compiler's baseline: filling
+// the table is a good part of a search's beginning, and this is all it takes.
+using Words __attribute__((vector_size(32))) = int16_t;
+using Bytes __attribute__((vector_size(16))) = uint8_t;
 
 // Contributions are added as multiples of 1/64 of a step.
 constexpr float kFraction = 64;
+constexpr int kFractionBits = 6;
 
-// What a dimension adds to the entries in which its bit is set, and to the others.
-struct Contribution {
-    uint16_t set;
-    uint16_t unset;
-};
-
-// The entries of one group: for each of the 16 codes the sum of +-q, shifted to start from 0.
-void FillGroup(const Contribution *of, uint8_t *entries) noexcept {
-    const auto a = of[0], b = of[1], c = of[2], d = of[3];
-    const uint16_t low[4] = {
-        static_cast<uint16_t>(a.unset + b.unset), static_cast<uint16_t>(a.set + b.unset),
-        static_cast<uint16_t>(a.unset + b.set), static_cast<uint16_t>(a.set + b.set)};
-    const Words pairs = {low[0], low[1], low[2], low[3], low[0], low[1], low[2], low[3]};
-    const Words third = {c.unset, c.unset, c.unset, c.unset, c.set, c.set, c.set, c.set};
-    constexpr uint16_t kHalfStep = static_cast<uint16_t>(kFraction / 2);
-    const Words sums = pairs + third + kHalfStep;
-    const Words parts[2] = {(sums + d.unset) / static_cast<uint16_t>(kFraction),
-                            (sums + d.set) / static_cast<uint16_t>(kFraction)};
-    for (int i = 0; i < 16; i++) entries[i] = static_cast<uint8_t>(parts[i / 8][i % 8]);
+// For each of the 16 codes the sum of +-q, shifted to start from 0: what `twice` the dimensions are
+// where their bits are set, above the sum of those below 0.
+void FillGroup(const int16_t *twice, int16_t least, uint8_t *entries) noexcept {
+    constexpr Words kFirst = {0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1};
+    constexpr Words kSecond = {0, 0, -1, -1, 0, 0, -1, -1, 0, 0, -1, -1, 0, 0, -1, -1};
+    constexpr Words kThird = {0, 0, 0, 0, -1, -1, -1, -1, 0, 0, 0, 0, -1, -1, -1, -1};
+    constexpr Words kFourth = {0, 0, 0, 0, 0, 0, 0, 0, -1, -1, -1, -1, -1, -1, -1, -1};
+    constexpr auto kHalfStep = static_cast<int16_t>(kFraction / 2);
+    const Words sums = ((Words{} + static_cast<int16_t>(least + kHalfStep)) + (kFirst & twice[0])) +
+                       ((kSecond & twice[1]) + (kThird & twice[2])) + (kFourth & twice[3]);
+    const Bytes rounded = __builtin_convertvector(sums >> kFractionBits, Bytes);
+    memcpy(entries, &rounded, sizeof(rounded));
+    memcpy(entries + 16, &rounded, sizeof(rounded));
 }
 
 CodeTable FillTable(const RecordShape &shape, const float *rotated, uint8_t *entries) noexcept {
-    float widest = 0;
-    double total = 0;
-    for (int i = 0; i < shape.code_dimensions; i += 4) {
-        const float *q = rotated + i;
-        const float width = std::fabs(q[0]) + std::fabs(q[1]) + std::fabs(q[2]) + std::fabs(q[3]);
-        widest = std::max(widest, width);
-        total += width;
-    }
-    const float step = 2 * widest / kLargestEntry;
-    const float inverse_step = step < std::numeric_limits<float>::min() ? 0 : kFraction / step;
-    for (int row = 0; row < shape.CodeRows(); row++) {
-        // Two rows share 128 bytes, and every table stands twice: see CodeTable.
-        uint8_t *low = entries + row / 2 * 128 + row % 2 * 32, *high = low + 64;
-        Contribution of[8];
-        for (int i = 0; i < 8; i++) {
-            const int twice = static_cast<int>(2 * inverse_step * rotated[8 * row + i]);
-            of[i] = {static_cast<uint16_t>(std::max(twice, 0)),
-                     static_cast<uint16_t>(std::max(-twice, 0))};
+    const int dimensions = shape.code_dimensions;  // a multiple of 16
+    constexpr int kGroup = 4, kLanes = 4;
+    float widest[kLanes] = {};
+    double total[kLanes] = {};
+    for (int i = 0; i < dimensions; i += kGroup * kLanes) {
+        for (int lane = 0; lane < kLanes; lane++) {
+            const float *q = rotated + i + lane * kGroup;
+            const float width =
+                std::fabs(q[0]) + std::fabs(q[1]) + std::fabs(q[2]) + std::fabs(q[3]);
+            widest[lane] = std::max(widest[lane], width);
+            total[lane] += width;
         }
-        FillGroup(of, low);
-        FillGroup(of + 4, high);
-        memcpy(low + 16, low, 16);
-        memcpy(high + 16, high, 16);
+    }
+    const float step = 2 * std::max({widest[0], widest[1], widest[2], widest[3]}) / kLargestEntry;
+    const float inverse_step = step < std::numeric_limits<float>::min() ? 0 : kFraction / step;
+    const float factor = 2 * inverse_step;
+    for (int i = 0; i < dimensions; i += 16) {
+        // Two rows share 128 bytes, and every table stands twice: see CodeTable.
+        int16_t twice[16], below[16];
+        for (int j = 0; j < 16; j++) {
+            twice[j] = static_cast<int16_t>(static_cast<int>(factor * rotated[i + j]));
+            below[j] = std::max<int16_t>(static_cast<int16_t>(-twice[j]), 0);
+        }
+        const auto fill = [&](int from, uint8_t *to) {
+            const int least = below[from] + below[from + 1] + below[from + 2] + below[from + 3];
+            FillGroup(twice + from, static_cast<int16_t>(least), to);
+        };
+        uint8_t *to = entries + i * 8;
+        fill(0, to);
+        fill(4, to + 64);
+        fill(8, to + 32);
+        fill(12, to + 96);
     }
     const float planes = shape.code_bits == 2 ? 1.5f : 1;
     return {entries, static_cast<size_t>(shape.CodeRows()), shape.code_bits, step,
-            -planes * static_cast<float>(total)};
+            -planes * static_cast<float>((total[0] + total[1]) + (total[2] + total[3]))};
 }
 
 // Stores value / scale as a half.

@@ -49,19 +49,26 @@ float Sq8Distance(const Sq8View &a, const Sq8View &b, size_t n) noexcept {
 }
 
 Sq8Query PrepareSq8Query(const float *query, size_t n, int16_t *values) noexcept {
+    // In lanes, so that the compiler makes vectors of it.
+    constexpr int kLanes = 8;
+    float size[kLanes] = {}, sizes[kLanes] = {};
+    for (size_t i = 0; i < n; i += kLanes) {
+        for (int lane = 0; lane < kLanes; lane++) {
+            size[lane] = std::max(size[lane], std::fabs(query[i + lane]));
+            sizes[lane] += std::fabs(query[i + lane]);
+        }
+    }
     float largest = 0, total = 0;
-    for (size_t i = 0; i < n; i++) {
-        largest = std::max(largest, std::fabs(query[i]));
-        total += std::fabs(query[i]);
+    for (int lane = 0; lane < kLanes; lane++) {
+        largest = std::max(largest, size[lane]);
+        total += sizes[lane];
     }
     // The dot product with codes of up to 255 must fit into 31 bits: that binds above some 2,000
     // dimensions.
     constexpr float kLargestSum = 0x1p31f / 256;
     const float step = std::max(largest / kQueryLevels, total / (kLargestSum - 2 * n));
     const float inverse = step < std::numeric_limits<float>::min() ? 0 : 1 / step;
-    // In lanes, so that the compiler makes vectors of it. Adding a large number and taking it away
-    // again rounds to an integer.
-    constexpr int kLanes = 8;
+    // Adding a large number and taking it away again rounds to an integer.
     constexpr float kRounder = 0x1.8p23f;
     float norm[kLanes] = {}, error[kLanes] = {}, sum[kLanes] = {};
     for (size_t i = 0; i < n; i += kLanes) {

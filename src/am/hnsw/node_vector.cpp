@@ -20,10 +20,13 @@ bool MakeCoordinates(const Graph &graph, const float *values, double norm, float
         for (int i = 0; i < n; i++) out[i] = static_cast<float>(values[i] * inverse);
         return false;
     }
-    const bool shortened = norm > kLongest;
-    const double factor = shortened ? kLongest / norm : 1;
+    if (norm <= kLongest) {
+        memcpy(out, values, n * sizeof(float));
+        return false;
+    }
+    const double factor = kLongest / norm;
     for (int i = 0; i < n; i++) out[i] = static_cast<float>(values[i] * factor);
-    return shortened;
+    return true;
 }
 
 bool ReadSparseVector(const Graph &graph, const SparseList &list, NodeVector *out) {
@@ -129,11 +132,11 @@ QueryVector NewQueryVector(const Graph &graph) {
         query.elements = palloc0(graph.dimensions * sizeof(float));
         return query;
     }
-    query.rotated = static_cast<float *>(palloc0(graph.shape.padded * sizeof(float)));
+    query.rotated = static_cast<float *>(palloc(graph.shape.padded * sizeof(float)));
     query.table_memory =
-        reinterpret_cast<void *>(TYPEALIGN(64, palloc0(QueryBytes(graph.shape) + 64)));
-    query.scratch = static_cast<float *>(palloc0(graph.shape.dimensions * sizeof(float)));
-    query.elements = palloc0(graph.dimensions * sizeof(float));
+        reinterpret_cast<void *>(TYPEALIGN(64, palloc(QueryBytes(graph.shape) + 64)));
+    query.scratch = static_cast<float *>(palloc(graph.shape.dimensions * sizeof(float)));
+    query.elements = palloc(graph.dimensions * sizeof(float));
     return query;
 }
 
