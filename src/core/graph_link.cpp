@@ -57,13 +57,13 @@ bool IsFar(const NodeRecord &record, float distance) noexcept {
     // Rows that differ by less than what quantization loses seem to be at no distance at all.
     const float lost = record.header().error;
     if (!(distance > kFarFactor * lost * lost)) return false;
-    float lengths[kMaxEdges];
-    int count = 0;
-    for (int slot = 0; slot < shape.edges; slot++)
-        if (record.Link(slot)) lengths[count++] = EdgeLength(record, slot);
-    if (count * 2 < shape.edges) return false;
-    std::nth_element(lengths, lengths + count / 2, lengths + count);
-    return distance > kFarFactor * lengths[count / 2];
+    int count = 0, near = 0;
+    for (int slot = 0; slot < shape.edges; slot++) {
+        if (!record.Link(slot)) continue;
+        count++;
+        near += distance > kFarFactor * EdgeLength(record, slot);
+    }
+    return count * 2 >= shape.edges && near * 2 > count;
 }
 
 int FindLink(const NodeRecord &record, NodeLink link) noexcept {
