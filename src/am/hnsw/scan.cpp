@@ -3,9 +3,9 @@
 //
 // A search of the graph finds nodes and what their distance almost certainly is. Rows go out in
 // order of certainty: a node's full-precision copy is read only when the node comes to the head of
-// the queue, and where even the copies leave two rows in doubt, the executor is asked to compare
-// the values themselves. When as many rows as hnsw.ef_search have gone out and more are wanted, the
-// search goes on where it stopped.
+// the queue and might not be the nearest, and where even the copies leave two rows in doubt, the
+// executor is asked to compare the values themselves. When as many rows as hnsw.ef_search have gone
+// out and more are wanted, the search goes on where it stopped.
 //
 // Between two calls the scan holds no lock and no pin. The rows that it remembers cannot become
 // others': what a snapshot sees, VACUUM leaves, and what is put in a place that VACUUM freed, the
@@ -24,6 +24,9 @@ namespace {
 
 constexpr int64 kFirstRows = 10;  // go out before the search goes on, if most nodes have rows
 constexpr int64 kAhead = 4;       // nodes found for each that goes out, once the search goes on
+
+// Of a scan's memory. A rescan keeps it, and most searches take no more.
+constexpr Size kFirstBlock = 64 * 1024;
 
 // A node in the queue.
 struct Found {
@@ -52,7 +55,7 @@ struct ScanState {
     int64 emitted;            // nodes that have gone out
     int64 emit_limit;         // so many before the search goes on
     BlockNumber heap_blocks;  // of the table, at least
-    double last;              // `low` of the row that went out last
+    double last;              // no row that went out is farther, but for those compared again
     double reached;           // the largest `high` of those that went out to be compared again
     Found current;            // whose rows are going out
     bool current_recheck;
@@ -121,19 +124,23 @@ void Visit(const Graph &graph, ScanState *state, const Expansion &expansion) {
     state->found_count++;
 }
 
-// Asks for the copies of the nodes that are going to leave first, then makes a heap.
+// Asks for the copies of the nodes that are going to leave first, if they are needed to tell in
+// which order, then makes a heap.
 void OrderQueue(const Graph &graph, Relation index, ScanState *state) {
     constexpr int kSoon = 16;
     const int soon = std::min(state->queued, kSoon);
     const auto nearer = [](const Found &a, const Found &b) { return LaterFound(b, a); };
-    if (soon < state->queued)
-        std::nth_element(state->queue, state->queue + soon, state->queue + state->queued, nearer);
-    if (graph.layout.pages_per_copy == 1)
-        for (int i = 0; i < soon; i++)
-            if (!state->queue[i].from_copy)
-                store::Prefetch(index, graph.layout.CopyBlock(state->queue[i].link.id),
-                                graph.layout.CopyOffset(state->queue[i].link.id),
-                                graph.layout.copy_size);
+    std::partial_sort(state->queue, state->queue + soon, state->queue + state->queued, nearer);
+    double reached = -std::numeric_limits<double>::infinity();
+    for (int i = 0; i < soon && graph.layout.pages_per_copy == 1; i++) {
+        const Found &found = state->queue[i];
+        const bool in_doubt =
+            found.low <= reached || (i + 1 < soon && state->queue[i + 1].low <= found.high);
+        reached = std::max(reached, found.high);
+        if (in_doubt && !found.from_copy)
+            store::Prefetch(index, graph.layout.CopyBlock(found.link.id),
+                            graph.layout.CopyOffset(found.link.id), graph.layout.copy_size);
+    }
     std::make_heap(state->queue, state->queue + state->queued, LaterFound);
 }
 
@@ -150,7 +157,7 @@ void Search(const Graph &graph, Relation index, const Entry &entry, ScanState *s
     PageStore store(index, graph);
     store.Measure(state->query);
     const SearchMemory &memory = state->search;
-    VisitedSet visited(memory.visited, memory.visited_slots);
+    VisitedSet visited(memory.visited, memory.visited_slots, 0);
     NodeLink nearest = kNoLink;
     float distance = std::numeric_limits<float>::infinity();
     const auto search_from = [&](const Candidate *starts, int count) {
@@ -395,11 +402,21 @@ void Start(IndexScanDesc scan, ScanState *state) {
     pg::PausePoint(pg::PausePlace::kScanHasFound);
 }
 
+// Whether the head of the queue comes before all others, and after all that went out or that the
+// executor may hold back, wherever in its range it is. Then its copy need not be read.
+bool HeadIsCertain(const ScanState *state) {
+    const Found &head = state->queue[0];
+    // The next smallest of a heap is one of these.
+    for (int i = 1; i < std::min(state->queued, 3); i++)
+        if (!(head.high < state->queue[i].low)) return false;
+    return std::isfinite(head.high) && std::max(state->reached, state->last) <= head.low;
+}
+
 // Makes the head of the queue the current node. False if the queue is empty, or has to be filled
 // again first.
 bool TakeHead(const Graph &graph, IndexScanDesc scan, ScanState *state) {
     while (state->queued > 0) {
-        if (RefineHead(graph, scan->indexRelation, state)) continue;
+        if (!HeadIsCertain(state) && RefineHead(graph, scan->indexRelation, state)) continue;
         std::pop_heap(state->queue, state->queue + state->queued, LaterFound);
         Found found = state->queue[--state->queued];
         // In doubt with the next? Then that one's copy may settle it.
@@ -423,7 +440,7 @@ bool TakeHead(const Graph &graph, IndexScanDesc scan, ScanState *state) {
             found.low = state->last;
             state->current_recheck = false;
         }
-        state->last = found.low;
+        state->last = found.from_copy ? found.low : std::max(found.low, found.high);
         if (state->current_recheck) state->reached = std::max(state->reached, found.high);
         state->current = found;
         state->emitted++;
@@ -480,7 +497,8 @@ IndexScanDesc BeginScan(Relation index, int nkeys, int norderbys) {
     IndexScanDesc scan = RelationGetIndexScan(index, nkeys, norderbys);
     auto *state = static_cast<ScanState *>(palloc0(sizeof(ScanState)));
     state->context =
-        AllocSetContextCreate(CurrentMemoryContext, "hnsw scan", ALLOCSET_DEFAULT_SIZES);
+        AllocSetContextCreate(CurrentMemoryContext, "hnsw scan", ALLOCSET_DEFAULT_MINSIZE,
+                              kFirstBlock, ALLOCSET_DEFAULT_MAXSIZE);
     state->next_duplicates = kNoLink;
     scan->opaque = state;
     // Filled for each row; the executor looks at them where a row is to be compared again.
