@@ -107,6 +107,8 @@ int Descend(PageStore &store, const GraphQuery &query, const Entry &entry, int l
             if (found < kDescentEntries) found++;
             memmove(below + place + 1, below + place, (found - 1 - place) * sizeof(Candidate));
             below[place] = {expansion.key, expansion.next.id, expansion.next.generation, false};
+            // Where the next level begins, most likely.
+            if (place == 0) store.Prefetch(expansion.next);
         });
         count = found;
         memcpy(starts, below, found * sizeof(Candidate));

@@ -93,7 +93,7 @@ class PageStore {
     void Prefetch(NodeLink link) {
         if (link.id >= nodes_) return;
         const RecordShape &shape = graph_->shape;
-        // More than some cache lines at a time are not fetched anyway.
+        // Of longer records the CPU, once it reads in them, fetches the rest by itself.
         store::Prefetch(index_, graph_->layout.NodeBlock(link.id),
                         graph_->layout.NodeSlot(link.id) * shape.size,
                         std::min(shape.size, kPrefetched));
@@ -113,7 +113,7 @@ class PageStore {
     uint64_t nodes() const { return nodes_; }
 
   private:
-    static constexpr int kPrefetched = 2048;
+    static constexpr int kPrefetched = 4096;
 
     const RecordShape &shape() const { return graph_->shape; }
 
