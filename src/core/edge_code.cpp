@@ -22,67 +22,17 @@ constexpr float kFirstHalf = 1000;     // where the first values are put: room a
 
 size_t AlignUp(size_t size) { return (size + kCacheLine - 1) / kCacheLine * kCacheLine; }
 
-// The 16 entries of a group of 4 dimensions, in two registers of the compiler's baseline: filling
-// the table is a good part of a search's beginning, and this is all it takes.
-using Words __attribute__((vector_size(32))) = int16_t;
-using Bytes __attribute__((vector_size(16))) = uint8_t;
-
-// Contributions are added as multiples of 1/64 of a step.
-constexpr float kFraction = 64;
-constexpr int kFractionBits = 6;
-
-// For each of the 16 codes the sum of +-q, shifted to start from 0: what `twice` the dimensions are
-// where their bits are set, above the sum of those below 0.
-void FillGroup(const int16_t *twice, int16_t least, uint8_t *entries) noexcept {
-    constexpr Words kFirst = {0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1};
-    constexpr Words kSecond = {0, 0, -1, -1, 0, 0, -1, -1, 0, 0, -1, -1, 0, 0, -1, -1};
-    constexpr Words kThird = {0, 0, 0, 0, -1, -1, -1, -1, 0, 0, 0, 0, -1, -1, -1, -1};
-    constexpr Words kFourth = {0, 0, 0, 0, 0, 0, 0, 0, -1, -1, -1, -1, -1, -1, -1, -1};
-    constexpr auto kHalfStep = static_cast<int16_t>(kFraction / 2);
-    const Words sums = ((Words{} + static_cast<int16_t>(least + kHalfStep)) + (kFirst & twice[0])) +
-                       ((kSecond & twice[1]) + (kThird & twice[2])) + (kFourth & twice[3]);
-    const Bytes rounded = __builtin_convertvector(sums >> kFractionBits, Bytes);
-    memcpy(entries, &rounded, sizeof(rounded));
-    memcpy(entries + 16, &rounded, sizeof(rounded));
-}
-
 CodeTable FillTable(const RecordShape &shape, const float *rotated, uint8_t *entries) noexcept {
-    const int dimensions = shape.code_dimensions;  // a multiple of 16
-    constexpr int kGroup = 4, kLanes = 4;
-    float widest[kLanes] = {};
-    double total[kLanes] = {};
-    for (int i = 0; i < dimensions; i += kGroup * kLanes) {
-        for (int lane = 0; lane < kLanes; lane++) {
-            const float *q = rotated + i + lane * kGroup;
-            const float width =
-                std::fabs(q[0]) + std::fabs(q[1]) + std::fabs(q[2]) + std::fabs(q[3]);
-            widest[lane] = std::max(widest[lane], width);
-            total[lane] += width;
-        }
-    }
-    const float step = 2 * std::max({widest[0], widest[1], widest[2], widest[3]}) / kLargestEntry;
-    const float inverse_step = step < std::numeric_limits<float>::min() ? 0 : kFraction / step;
-    const float factor = 2 * inverse_step;
-    for (int i = 0; i < dimensions; i += 16) {
-        // Two rows share 128 bytes, and every table stands twice: see CodeTable.
-        int16_t twice[16], below[16];
-        for (int j = 0; j < 16; j++) {
-            twice[j] = static_cast<int16_t>(static_cast<int>(factor * rotated[i + j]));
-            below[j] = std::max<int16_t>(static_cast<int16_t>(-twice[j]), 0);
-        }
-        const auto fill = [&](int from, uint8_t *to) {
-            const int least = below[from] + below[from + 1] + below[from + 2] + below[from + 3];
-            FillGroup(twice + from, static_cast<int16_t>(least), to);
-        };
-        uint8_t *to = entries + i * 8;
-        fill(0, to);
-        fill(4, to + 64);
-        fill(8, to + 32);
-        fill(12, to + 96);
-    }
+    const CodeKernels &kernels = ActiveKernels().codes;
+    const auto dimensions = static_cast<size_t>(shape.code_dimensions);
+    const SizeSums sizes = kernels.sizes(rotated, dimensions);
+    const float step = 2 * sizes.widest / kLargestEntry;
+    const float factor =
+        step < std::numeric_limits<float>::min() ? 0 : (1 << kTableFractionBits) / step;
+    kernels.fill_table(rotated, dimensions, factor, entries);
     const float planes = shape.code_bits == 2 ? 1.5f : 1;
     return {entries, static_cast<size_t>(shape.CodeRows()), shape.code_bits, step,
-            -planes * static_cast<float>((total[0] + total[1]) + (total[2] + total[3]))};
+            -planes * sizes.sum};
 }
 
 // Stores value / scale as a half.

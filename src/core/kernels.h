@@ -56,6 +56,8 @@ struct CodeTable {
 };
 constexpr size_t kMaxCodeRows = 258;  // 254 per row still fit into 16 bits
 
+constexpr int kTableFractionBits = 6;  // of what a table adds up, before it is rounded
+
 // A node's side: 32 edges as its record keeps them. All pointers may have any alignment.
 struct EdgeBatch {
     const uint8_t *codes;    // `bits` planes of rows * 32 bytes, the plane of the signs first
@@ -73,6 +75,20 @@ struct CodeSums {
 };
 
 constexpr size_t kKeyBlock = 64;
+
+// How large the values of a vector are.
+struct SizeSums {
+    float largest;
+    float widest;  // sum of 4 successive ones, at the most
+    float sum;
+};
+
+// What rounding to integers does to a vector.
+struct RoundingSums {
+    float squared_norm;   // of the vector
+    float squared_error;  // of what is lost
+    float sum;            // of the coordinates
+};
 
 // Quantization codes and 8-bit vectors, for graph records and inverted lists; and the keys of a
 // search's candidates.
@@ -105,12 +121,26 @@ struct CodeKernels {
     void (*decode_u8)(const uint8_t *codes, float scale, float offset, float *values,
                       size_t n) noexcept;
 
+    // n a multiple of 16.
+    SizeSums (*sizes)(const float *values, size_t n) noexcept;
+
+    // The entries of a CodeTable for n dimensions, a multiple of 16: for each group of 4, and each
+    // of their 16 codes, the sum of the sizes of those dimensions in which the code has the sign of
+    // `values`, times 2 * factor / 2^kTableFractionBits, to nearest. 2 * factor * values must be
+    // within +-8191.
+    void (*fill_table)(const float *values, size_t n, float factor, uint8_t *entries) noexcept;
+
+    // round(value * inverse_step) for n values, a multiple of 16; within +-32767.
+    RoundingSums (*encode_i16)(const float *values, float inverse_step, float step, int16_t *codes,
+                               size_t n) noexcept;
+
     // Where the smallest of n keys is, the first of them if several are; n a multiple of kKeyBlock
     // and above 0, no key NaN.
     size_t (*smallest)(const float *keys, size_t n) noexcept;
 
-    // In place: the Walsh-Hadamard transform, not normalised; n a power of two from 16 on.
-    void (*hadamard)(float *values, size_t n) noexcept;
+    // In place: multiplies by the factors, then the Walsh-Hadamard transform, not normalised; n a
+    // power of two from 16 on.
+    void (*hadamard)(float *values, const float *factors, size_t n) noexcept;
 };
 
 struct Kernels {

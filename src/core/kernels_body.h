@@ -423,6 +423,104 @@ void DecodeU8(const uint8_t *codes, float scale, float offset, float *values, si
         Isa::StoreTail(values, Isa::MultiplyAdd(factor, Isa::U8::LoadTail(from, n), origin), n);
 }
 
+// In the compiler's vectors, which it makes of the registers that the level has.
+using Floats16 __attribute__((vector_size(64))) = float;
+using Integers16 __attribute__((vector_size(64))) = int32_t;
+using Shorts16 __attribute__((vector_size(32))) = int16_t;
+using Bytes16 __attribute__((vector_size(16))) = uint8_t;
+
+template <class Isa>
+SizeSums Sizes(const float *values, size_t n) noexcept {
+    Floats16 largest = {}, widest = {}, sum = {};
+    for (size_t i = 0; i < n; i += 16) {
+        Integers16 bits;
+        __builtin_memcpy(&bits, values + i, sizeof(bits));
+        bits &= 0x7fffffff;
+        Floats16 size;
+        __builtin_memcpy(&size, &bits, sizeof(size));
+        // Each lane gets the sum of its four.
+        const Floats16 pairs = size + __builtin_shufflevector(size, size, 1, 0, 3, 2, 5, 4, 7, 6, 9,
+                                                              8, 11, 10, 13, 12, 15, 14);
+        const Floats16 fours = pairs + __builtin_shufflevector(pairs, pairs, 2, 3, 0, 1, 6, 7, 4, 5,
+                                                               10, 11, 8, 9, 14, 15, 12, 13);
+        largest = size > largest ? size : largest;
+        widest = fours > widest ? fours : widest;
+        sum += size;
+    }
+    SizeSums sums = {};
+#pragma GCC unroll 16
+    for (int lane = 0; lane < 16; lane++) {
+        sums.largest = sums.largest > largest[lane] ? sums.largest : largest[lane];
+        sums.widest = sums.widest > widest[lane] ? sums.widest : widest[lane];
+        sums.sum += sum[lane];
+    }
+    return sums;
+}
+
+inline void FillGroup(const int16_t *sizes, int16_t least, uint8_t *entries) noexcept {
+    constexpr Shorts16 kFirst = {0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1};
+    constexpr Shorts16 kSecond = {0, 0, -1, -1, 0, 0, -1, -1, 0, 0, -1, -1, 0, 0, -1, -1};
+    constexpr Shorts16 kThird = {0, 0, 0, 0, -1, -1, -1, -1, 0, 0, 0, 0, -1, -1, -1, -1};
+    constexpr Shorts16 kFourth = {0, 0, 0, 0, 0, 0, 0, 0, -1, -1, -1, -1, -1, -1, -1, -1};
+    constexpr int16_t kHalf = 1 << (kTableFractionBits - 1);
+    const Shorts16 start = Shorts16{} + static_cast<int16_t>(least + kHalf);
+    const Shorts16 sums = (start + (kFirst & sizes[0])) + (kSecond & sizes[1]) +
+                          ((kThird & sizes[2]) + (kFourth & sizes[3]));
+    const Bytes16 rounded = __builtin_convertvector(sums >> kTableFractionBits, Bytes16);
+    __builtin_memcpy(entries, &rounded, sizeof(rounded));
+    __builtin_memcpy(entries + 16, &rounded, sizeof(rounded));
+}
+
+// Two rows share 128 bytes, and every table stands twice: see CodeTable.
+template <class Isa>
+void FillTable(const float *values, size_t n, float factor, uint8_t *entries) noexcept {
+    constexpr uint64_t kOnes = 0x0001000100010001;
+    for (size_t i = 0; i < n; i += 16, entries += 128) {
+        Floats16 part;
+        __builtin_memcpy(&part, values + i, sizeof(part));
+        const Shorts16 twice = __builtin_convertvector(
+            __builtin_convertvector(part * (2 * factor), Integers16), Shorts16);
+        const Shorts16 below = (twice < 0) & -twice;
+        int16_t sizes[16];
+        uint64_t least[4];
+        __builtin_memcpy(sizes, &twice, sizeof(sizes));
+        __builtin_memcpy(least, &below, sizeof(least));
+        constexpr size_t kPlaces[] = {0, 64, 32, 96};
+#pragma GCC unroll 4
+        for (size_t group = 0; group < 4; group++)
+            FillGroup(sizes + 4 * group, static_cast<int16_t>(least[group] * kOnes >> 48),
+                      entries + kPlaces[group]);
+    }
+}
+
+template <class Isa>
+RoundingSums EncodeI16(const float *values, float inverse_step, float step, int16_t *codes,
+                       size_t n) noexcept {
+    // Adding a large number and taking it away again rounds to an integer.
+    constexpr float kRounder = 0x1.8p23f;
+    Floats16 norm = {}, error = {}, sum = {};
+    for (size_t i = 0; i < n; i += 16) {
+        Floats16 part;
+        __builtin_memcpy(&part, values + i, sizeof(part));
+        const Floats16 rounded = (part * inverse_step + kRounder) - kRounder;
+        const Shorts16 integers =
+            __builtin_convertvector(__builtin_convertvector(rounded, Integers16), Shorts16);
+        __builtin_memcpy(codes + i, &integers, sizeof(integers));
+        const Floats16 lost = part - rounded * step;
+        norm += part * part;
+        error += lost * lost;
+        sum += part;
+    }
+    RoundingSums sums = {};
+#pragma GCC unroll 16
+    for (int lane = 0; lane < 16; lane++) {
+        sums.squared_norm += norm[lane];
+        sums.squared_error += error[lane];
+        sums.sum += sum[lane];
+    }
+    return sums;
+}
+
 template <class Isa>
 inline void Butterfly(typename Isa::Floats &a, typename Isa::Floats &b) noexcept {
     const auto sum = Isa::Add(a, b);
@@ -431,16 +529,20 @@ inline void Butterfly(typename Isa::Floats &a, typename Isa::Floats &b) noexcept
 }
 
 // kRadix registers that lie `step` floats apart meet each other. The first pass, with step =
-// Isa::kWidth, also transforms each register by itself.
+// Isa::kWidth, also multiplies by the factors and transforms each register by itself.
 template <class Isa, size_t kRadix, bool kFirst>
-void HadamardPass(float *values, size_t n, size_t step) noexcept {
+void HadamardPass(float *values, [[maybe_unused]] const float *factors, size_t n,
+                  size_t step) noexcept {
     for (size_t block = 0; block < n; block += kRadix * step) {
         for (size_t at = block; at < block + step; at += Isa::kWidth) {
             typename Isa::Floats part[kRadix];
 #pragma GCC unroll 8
             for (size_t i = 0; i < kRadix; i++) {
-                part[i] = Isa::F32::Load(reinterpret_cast<const char *>(values + at + i * step));
-                if constexpr (kFirst) part[i] = Isa::WithinRegister(part[i]);
+                const size_t from = at + i * step;
+                part[i] = Isa::F32::Load(reinterpret_cast<const char *>(values + from));
+                if constexpr (kFirst)
+                    part[i] = Isa::WithinRegister(Isa::Multiply(
+                        part[i], Isa::F32::Load(reinterpret_cast<const char *>(factors + from))));
             }
             if constexpr (kRadix == 8) {
                 Butterfly<Isa>(part[0], part[4]);
@@ -467,22 +569,22 @@ void HadamardPass(float *values, size_t n, size_t step) noexcept {
 // Steps may be taken in any order. Three per pass over the values: memory is touched a third as
 // often as by single steps, and 8 registers fit at every level.
 template <class Isa>
-void Hadamard(float *values, size_t n) noexcept {
+void Hadamard(float *values, const float *factors, size_t n) noexcept {
     size_t step = Isa::kWidth;
     if (n >= 8 * step) {
-        HadamardPass<Isa, 8, true>(values, n, step);
+        HadamardPass<Isa, 8, true>(values, factors, n, step);
         step *= 8;
-        for (; step <= n / 8; step *= 8) HadamardPass<Isa, 8, false>(values, n, step);
+        for (; step <= n / 8; step *= 8) HadamardPass<Isa, 8, false>(values, nullptr, n, step);
         if (step == n / 4)
-            HadamardPass<Isa, 4, false>(values, n, step);
+            HadamardPass<Isa, 4, false>(values, nullptr, n, step);
         else if (step == n / 2)
-            HadamardPass<Isa, 2, false>(values, n, step);
+            HadamardPass<Isa, 2, false>(values, nullptr, n, step);
     } else if (n == 4 * step) {
-        HadamardPass<Isa, 4, true>(values, n, step);
+        HadamardPass<Isa, 4, true>(values, factors, n, step);
     } else if (n == 2 * step) {
-        HadamardPass<Isa, 2, true>(values, n, step);
+        HadamardPass<Isa, 2, true>(values, factors, n, step);
     } else {
-        HadamardPass<Isa, 1, true>(values, n, step);
+        HadamardPass<Isa, 1, true>(values, factors, n, step);
     }
 }
 
@@ -506,7 +608,8 @@ constexpr Kernels MakeKernels(SimdLevel level, const char *name) {
         DistanceKernelsOf<Isa, typename Isa::F16>(),
         {Hamming<Isa>, Overlap<Isa>},
         {Estimate<Isa>, EncodeSigns<Isa>, EncodeLevels<Isa>, DotU8<Isa>, DotU8I16<Isa>,
-         EncodeU8<Isa>, DecodeU8<Isa>, Smallest<Isa>, Hadamard<Isa>},
+         EncodeU8<Isa>, DecodeU8<Isa>, Sizes<Isa>, FillTable<Isa>, EncodeI16<Isa>, Smallest<Isa>,
+         Hadamard<Isa>},
         HalfToFloats<Isa>,
         FloatsToHalf<Isa>,
     };

@@ -40,9 +40,11 @@ void Rotation::Apply(const float *in, const float *centre, float *out) const noe
     const auto hadamard = ActiveKernels().codes.hadamard;
     const float *factors = factors_;
     for (int round = 0; round < kRounds; round++) {
-        for (int i = 0; i < padded_; i++) out[i] *= factors[i];
+        const int first = round % 2 == 0 ? 0 : padded_ - block_;
+        hadamard(out + first, factors + first, block_);
+        const int rest = round % 2 == 0 ? block_ : 0;
+        for (int i = rest; i < rest + padded_ - block_; i++) out[i] *= factors[i];
         factors += padded_;
-        hadamard(round % 2 == 0 ? out : out + padded_ - block_, block_);
         // Not between front and back: one behind the front block would stay in two coordinates.
         if (block_ == padded_ || round % 2 == 0) continue;
         constexpr float kHalfTurn = 0.70710678118654752f;

@@ -49,45 +49,16 @@ float Sq8Distance(const Sq8View &a, const Sq8View &b, size_t n) noexcept {
 }
 
 Sq8Query PrepareSq8Query(const float *query, size_t n, int16_t *values) noexcept {
-    // In lanes, so that the compiler makes vectors of it.
-    constexpr int kLanes = 8;
-    float size[kLanes] = {}, sizes[kLanes] = {};
-    for (size_t i = 0; i < n; i += kLanes) {
-        for (int lane = 0; lane < kLanes; lane++) {
-            size[lane] = std::max(size[lane], std::fabs(query[i + lane]));
-            sizes[lane] += std::fabs(query[i + lane]);
-        }
-    }
-    float largest = 0, total = 0;
-    for (int lane = 0; lane < kLanes; lane++) {
-        largest = std::max(largest, size[lane]);
-        total += sizes[lane];
-    }
+    const CodeKernels &kernels = ActiveKernels().codes;
+    const SizeSums sizes = kernels.sizes(query, n);
     // The dot product with codes of up to 255 must fit into 31 bits: that binds above some 2,000
     // dimensions.
     constexpr float kLargestSum = 0x1p31f / 256;
-    const float step = std::max(largest / kQueryLevels, total / (kLargestSum - 2 * n));
+    const float step = std::max(sizes.largest / kQueryLevels, sizes.sum / (kLargestSum - 2 * n));
     const float inverse = step < std::numeric_limits<float>::min() ? 0 : 1 / step;
-    // Adding a large number and taking it away again rounds to an integer.
-    constexpr float kRounder = 0x1.8p23f;
-    float norm[kLanes] = {}, error[kLanes] = {}, sum[kLanes] = {};
-    for (size_t i = 0; i < n; i += kLanes) {
-        for (int lane = 0; lane < kLanes; lane++) {
-            const float coordinate = query[i + lane];
-            const float value = (coordinate * inverse + kRounder) - kRounder;
-            values[i + lane] = static_cast<int16_t>(static_cast<int>(value));
-            const float lost = coordinate - step * value;
-            norm[lane] += coordinate * coordinate;
-            error[lane] += lost * lost;
-            sum[lane] += coordinate;
-        }
-    }
-    for (int lane = 1; lane < kLanes; lane++) {
-        norm[0] += norm[lane];
-        error[0] += error[lane];
-        sum[0] += sum[lane];
-    }
-    return {values, step, sum[0], norm[0], static_cast<float>(std::sqrt(error[0]) * kRoundedUp)};
+    const RoundingSums sums = kernels.encode_i16(query, inverse, step, values, n);
+    return {values, step, sums.sum, sums.squared_norm,
+            static_cast<float>(std::sqrt(sums.squared_error) * kRoundedUp)};
 }
 
 float Sq8InnerProduct(const Sq8Query &query, const Sq8View &vector, size_t n) noexcept {

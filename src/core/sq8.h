@@ -46,7 +46,7 @@ struct Sq8Query {
     float error;  // length of (query - step * values), rounded up
 };
 
-// n is a multiple of 8.
+// n is a multiple of 16.
 Sq8Query PrepareSq8Query(const float *query, size_t n, int16_t *values) noexcept;
 
 // <query, vector>

@@ -211,7 +211,7 @@ void DecodeU8(benchmark::State &state, CodeCase c) {
 void Hadamard(benchmark::State &state, CodeCase c) {
     alignas(64) float values[2048] = {};
     for (auto _ : state) {
-        c.kernels->codes.hadamard(values, c.dimensions);
+        c.kernels->codes.hadamard(values, values, c.dimensions);
         benchmark::ClobberMemory();
     }
 }

@@ -417,6 +417,94 @@ TEST_P(CodeKernelsTest, BytesAreDecoded) {
     }
 }
 
+TEST_P(CodeKernelsTest, SizesAreThoseOfTheValues) {
+    std::minstd_rand random(13);
+    std::normal_distribution<float> value;
+    for (size_t n = 16; n <= 400; n += 16) {
+        std::vector<float> values;
+        for (size_t i = 0; i < n; i++) values.push_back(value(random));
+        double largest = 0, widest = 0, sum = 0;
+        for (size_t i = 0; i < n; i += 4) {
+            double width = 0;
+            for (size_t j = i; j < i + 4; j++) {
+                largest = std::max(largest, std::fabs(static_cast<double>(values[j])));
+                width += std::fabs(static_cast<double>(values[j]));
+            }
+            widest = std::max(widest, width);
+            sum += width;
+        }
+        const SizeSums sizes = kernels_.sizes(memory_[0].Copy(values), n);
+        EXPECT_EQ(sizes.largest, largest);
+        EXPECT_NEAR(sizes.widest, widest, widest * 0x1p-22);
+        EXPECT_NEAR(sizes.sum, sum, sum * 0x1p-18);
+    }
+    // Wherever the largest stands.
+    for (size_t at = 0; at < 48; at++) {
+        std::vector<float> values(48, -1);
+        values[at] = -3;
+        const SizeSums sizes = kernels_.sizes(values.data(), values.size());
+        EXPECT_EQ(sizes.largest, 3) << at;
+        EXPECT_EQ(sizes.widest, 6) << at;
+        EXPECT_EQ(sizes.sum, 50) << at;
+    }
+}
+
+TEST_P(CodeKernelsTest, TablesHoldTheSumsOfSizesPerCode) {
+    std::minstd_rand random(14);
+    std::uniform_real_distribution<float> value(-1, 1);
+    for (size_t n = 16; n <= 208; n += 16) {
+        std::vector<float> values;
+        for (size_t i = 0; i < n; i++) values.push_back(value(random));
+        const float factor = 1000;
+        uint8_t *entries = memory_[0].Place<uint8_t>(n * 8 + 1);
+        entries[0] = 7;
+        kernels_.fill_table(memory_[1].Copy(values), n, factor, entries + 1);
+        EXPECT_EQ(entries[0], 7);
+        for (size_t group = 0; group < n / 4; group++) {
+            // Rows of two groups; pairs of rows share 128 bytes, the second groups' in the second
+            // half.
+            const size_t row = group / 2;
+            const uint8_t *table = entries + 1 + row / 2 * 128 + row % 2 * 32 + group % 2 * 64;
+            for (unsigned code = 0; code < 16; code++) {
+                int sum = 1 << (kTableFractionBits - 1);
+                for (size_t i = 0; i < 4; i++) {
+                    const int size = static_cast<int>(2 * factor * values[group * 4 + i]);
+                    if ((code >> i & 1) != 0 ? size > 0 : size < 0) sum += std::abs(size);
+                }
+                ASSERT_EQ(table[code], sum >> kTableFractionBits) << code << " of " << group;
+                ASSERT_EQ(table[code + 16], table[code]);
+            }
+        }
+    }
+}
+
+TEST_P(CodeKernelsTest, IntegersAreTheNearest) {
+    std::minstd_rand random(15);
+    std::uniform_real_distribution<float> value(-4, 4);
+    const float step = 1 / 1024.0f;
+    for (size_t n = 16; n <= 208; n += 16) {
+        std::vector<float> values;
+        for (size_t i = 0; i < n; i++) values.push_back(value(random));
+        int16_t *codes = memory_[0].Place<int16_t>(n + 1);
+        codes[0] = 7;
+        const RoundingSums sums =
+            kernels_.encode_i16(memory_[1].Copy(values), 1 / step, step, codes + 1, n);
+        EXPECT_EQ(codes[0], 7);
+        double norm = 0, error = 0, sum = 0;
+        for (size_t i = 0; i < n; i++) {
+            const double exact = static_cast<double>(values[i]);
+            const double lost = exact - static_cast<double>(step) * codes[i + 1];
+            ASSERT_LE(std::fabs(lost), static_cast<double>(step) / 2) << i;
+            norm += exact * exact;
+            error += lost * lost;
+            sum += exact;
+        }
+        EXPECT_NEAR(sums.squared_norm, norm, norm * 0x1p-18);
+        EXPECT_NEAR(sums.squared_error, error, error * 0x1p-10);
+        EXPECT_NEAR(sums.sum, sum, 4.0 * static_cast<double>(n) * 0x1p-20);
+    }
+}
+
 TEST_P(CodeKernelsTest, HadamardIsTheDefinition) {
     std::minstd_rand random(11);
     std::uniform_int_distribution<int> integer(-100, 100);
@@ -427,12 +515,14 @@ TEST_P(CodeKernelsTest, HadamardIsTheDefinition) {
         float *transformed = memory_[0].Place<float>(n + 1);
         transformed[0] = 7;
         memcpy(transformed + 1, values.data(), n * sizeof(float));
-        kernels_.hadamard(transformed + 1, n);
+        std::vector<float> factors;
+        for (size_t i = 0; i < n; i++) factors.push_back(static_cast<float>(1 + i % 3));
+        kernels_.hadamard(transformed + 1, memory_[1].Copy(factors), n);
         EXPECT_EQ(transformed[0], 7);
         for (size_t row = 0; row < n; row++) {
             int64_t sum = 0;
             for (size_t i = 0; i < n; i++) {
-                const auto value = static_cast<int64_t>(values[i]);
+                const auto value = static_cast<int64_t>(values[i] * factors[i]);
                 sum += std::popcount(row & i) % 2 == 0 ? value : -value;
             }
             ASSERT_EQ(transformed[row + 1], static_cast<double>(sum)) << row << " of " << n;
@@ -447,8 +537,9 @@ TEST_P(CodeKernelsTest, HadamardTwiceIsTheSameTimesItsSize) {
         std::vector<float> values;
         for (size_t i = 0; i < n; i++) values.push_back(value(random));
         std::vector<float> twice = values;
-        kernels_.hadamard(twice.data(), n);
-        kernels_.hadamard(twice.data(), n);
+        const std::vector<float> ones(n, 1);
+        kernels_.hadamard(twice.data(), ones.data(), n);
+        kernels_.hadamard(twice.data(), ones.data(), n);
         const auto size = static_cast<double>(n);
         for (size_t i = 0; i < n; i++)
             ASSERT_NEAR(twice[i] / size, values[i], 0x1p-24 * 50) << i << " of " << n;
