@@ -75,6 +75,16 @@ inline void VacuumDelayPoint() {
 #endif
 }
 
+// What VACUUM may take, in kB: an automatic one has a setting of its own.
+inline int VacuumWorkMem() {
+#if PG_VERSION_NUM >= 170000
+    const bool automatic = AmAutoVacuumWorkerProcess();
+#else
+    const bool automatic = IsAutoVacuumWorkerProcess();
+#endif
+    return automatic && autovacuum_work_mem != -1 ? autovacuum_work_mem : maintenance_work_mem;
+}
+
 // 16 tells an index's VACUUM its table. Before, nobody knows: the horizon of all databases serves.
 inline Relation TableOfVacuum([[maybe_unused]] const IndexVacuumInfo *info) {
 #if PG_VERSION_NUM >= 160000

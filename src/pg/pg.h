@@ -72,6 +72,7 @@ extern "C" {
 #include "parser/parse_node.h"
 #include "parser/parsetree.h"
 #include "pgstat.h"
+#include "postmaster/autovacuum.h"
 #include "storage/buf_internals.h"
 #include "storage/bufmgr.h"
 #include "storage/bufpage.h"

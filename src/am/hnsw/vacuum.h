@@ -6,6 +6,9 @@
 #include "am/hnsw/graph.h"
 #include "am/hnsw/link.h"
 #include "am/hnsw/node_blocks.h"
+#include "am/hnsw/own_cache.h"
+#include "am/hnsw/replacements.h"
+#include "core/neighborhood.h"
 
 #include "pg/pg.h"
 #include "store/log.h"
@@ -57,13 +60,6 @@ struct SlotHead {
     NodeLink Next() const { return kind() == SlotKind::kNode ? node.Next() : duplicates.Next(); }
 };
 
-// A neighbour of a neighbour that died.
-struct Replacement {
-    NodeLink link;
-    float distance;  // estimated
-    bool kept;       // by the one that died, not as filling
-};
-
 // Whether the heap's VACUUM has found a row dead.
 class DeadRows {
   public:
@@ -86,13 +82,15 @@ class Vacuum {
     explicit Vacuum(const IndexVacuumInfo *info)
         : index_(info->index),
           table_(TableOfVacuum(info)),
-          strategy_(info->strategy),
           // The one in the relation's cache may go at any invalidation. Of this copy the arrays,
           // centre and rotation, are not used: all vectors here come from records.
           graph_(OpenGraph(info->index, &entry_)),
           shape_(graph_.shape),
           blocks_(RelationGetNumberOfBlocks(info->index)),
-          nodes_(graph_.layout.NodesWithin(blocks_)) {
+          nodes_(graph_.layout.NodesWithin(blocks_)),
+          // A ring of few buffers for an index that would wash out everything else. The second pass
+          // looks at pages in no order, again and again; a smaller index had better stay.
+          strategy_(blocks_ > static_cast<BlockNumber>(NBuffers) / 4 ? info->strategy : nullptr) {
         dead_ = static_cast<uint8 *>(AllocateZero(nodes_ / 8 + 1));
         freeable_ = static_cast<uint8 *>(AllocateZero(blocks_ / 8 + 1));
         unstamped_ = static_cast<uint8 *>(AllocateZero(blocks_ / 8 + 1));
@@ -117,6 +115,9 @@ class Vacuum {
     // Pages and slots.
 
     store::PageRef OpenShared(BlockNumber block) {
+        return store::OpenShared(index_, block, store::PageKind::kNodes);
+    }
+    store::PageRef OpenNext(BlockNumber block) {
         return store::OpenShared(index_, block, store::PageKind::kNodes, strategy_);
     }
     store::PageRef OpenExclusive(BlockNumber block) {
@@ -185,11 +186,12 @@ class Vacuum {
     bool HasOwnInside(const NodeRecord &record) const {
         return shape_.own_inside && (shape_.codec != Codec::kSparse || record.header().more == 0);
     }
-    bool MeasureFrom(NodeId id, const NodeRecord &record);
-    void CollectByNodes(NodeId id, const NodeRecord &record, const NodeRecord &dead);
-    bool IsReplacement(NodeId id, const NodeRecord &record, NodeLink link);
-    void CollectFrom(NodeId id, const NodeRecord &record, NodeLink tombstone);
+    void MeasureFrom(NodeId id, const NodeRecord &record);
+    bool CollectFrom(const NodeRecord &record, NodeLink link);
+    void CollectByEstimates(const NodeRecord &dead, const Sq8View &own);
+    void MeasureReplacements();
     void OfferReplacements(const NodeRecord &record, int64 most);
+    void Offer(const NodeRecord &record, const Replacement &newcomer, Neighborhood *neighbors);
     bool ApplyPage(BlockNumber block);
     void NoteAnchored(BlockNumber block, char *content);
     NodeId TreeOf(NodeId id);
@@ -212,11 +214,11 @@ class Vacuum {
     Entry entry_;
     Relation index_;
     Relation table_;  // nullptr where PostgreSQL does not say
-    BufferAccessStrategy strategy_;
     const Graph graph_;
     const RecordShape &shape_;
     BlockNumber blocks_;
     uint64_t nodes_;  // with a page when the pass began
+    BufferAccessStrategy strategy_;
 
     uint8 *dead_;              // a bit per id: no live node was in it. A hint: slots are used again
     NodeId *trees_ = nullptr;  // per id: one more of those that anchors connect, see TreeOf
@@ -243,14 +245,16 @@ class Vacuum {
     char *neighbor_record_;
     uint8_t *codes_;
     uint8_t *neighbor_codes_;
-    uint8_t *kept_codes_;  // with node codes
     float *node_;
     float *neighbor_;
     void *query_memory_;
     void *neighbor_query_memory_;
+    OwnCache *owns_;
+    // Of the record at hand, when measured_ says so.
+    bool measured_;
+    Sq8View own_;  // its vector; node_ the same, dequantized
     GraphQuery query_;
-    bool measured_;  // node_ and query_ are those of the record at hand
-    List<Replacement> replacements_;
+    Replacements *replacements_;
 };
 
 template <class Wanted, class Change>

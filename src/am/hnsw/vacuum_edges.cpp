@@ -13,17 +13,6 @@ constexpr int64 kOffersPerEdge = 4;
 // Where ids are looked at in memory alone.
 constexpr uint64_t kNodesBetweenInterrupts = 1 << 20;
 
-bool ByDistance(const Replacement &a, const Replacement &b) {
-    return a.distance != b.distance ? a.distance < b.distance : a.link.id < b.link.id;
-}
-// What the dead kept leads to where it led; its filling is near to one of those.
-bool ByWorth(const Replacement &a, const Replacement &b) {
-    return a.kept != b.kept ? a.kept : ByDistance(a, b);
-}
-bool ById(const Replacement &a, const Replacement &b) {
-    return a.link.id != b.link.id ? a.link.id < b.link.id : ByWorth(a, b);
-}
-
 }  // namespace
 
 void Vacuum::MendEdges() {
@@ -41,11 +30,13 @@ void Vacuum::MendEdges() {
     neighbor_record_ = static_cast<char *>(aligned(shape_.size));
     codes_ = static_cast<uint8_t *>(aligned(MostOwnBytes(shape_)));
     neighbor_codes_ = static_cast<uint8_t *>(aligned(MostOwnBytes(shape_)));
-    kept_codes_ = static_cast<uint8_t *>(aligned(MostOwnBytes(shape_)));
     node_ = static_cast<float *>(aligned(shape_.padded * sizeof(float)));
     neighbor_ = static_cast<float *>(aligned(shape_.padded * sizeof(float)));
     query_memory_ = aligned(QueryBytes(shape_));
     neighbor_query_memory_ = aligned(QueryBytes(shape_));
+    owns_ = new (palloc(sizeof(OwnCache)))
+        OwnCache(index_, graph_, nodes_, static_cast<Size>(VacuumWorkMem()) * 1024);
+    replacements_ = new (palloc(sizeof(Replacements))) Replacements(shape_.edges);
 
     // Also what was added since pass 1: those are the nodes whose inserts picked their neighbours
     // before these became tombstones.
@@ -59,7 +50,7 @@ void Vacuum::MendEdges() {
 // All is computed on a copy, without a lock, and holds if the records are still the same then.
 void Vacuum::MendPage(BlockNumber block) {
     for (;;) {
-        store::PageRef page = OpenShared(block);
+        store::PageRef page = OpenNext(block);
         const bool suspect = !page.fresh && HasSuspectEdges(block, page.content);
         if (suspect) memcpy(before_, page.content, store::kPageCapacity);
         if (!page.fresh && !suspect) NoteAnchored(block, page.content);
@@ -154,22 +145,20 @@ void Vacuum::AnchorAll() {
 // The record is in neighbor_record_.
 void Vacuum::Anchor(NodeLink node, int level, LinkMemory &memory) {
     const NodeRecord record(shape_, neighbor_record_);
-    replacements_.count = 0;
+    replacements_->Clear();
     for (int slot = 0; slot < shape_.edges; slot++)
         if (record.Link(slot) && !AreConnected(node.id, record.Link(slot).id))
-            replacements_.Append(
-                {record.Link(slot), EdgeLength(record, slot), record.IsKept(slot)});
-    if (replacements_.count == 0) return;
+            replacements_->Add(record.Link(slot), EdgeLength(record, slot), record.IsKept(slot));
+    if (replacements_->count() == 0) return;
     Sq8View own = record.OwnVector();
     if (!HasOwnInside(record) && !ReadOwn(index_, graph_, node, codes_, &own)) return;
     query_ = QueryOfNode(shape_, own, node_, query_memory_);
-    Replacement *items = replacements_.items;
-    std::sort(items, items + replacements_.count, ByDistance);
-    for (int64 i = 0; i < replacements_.count; i++)
-        if (OfferOnPage(index_, graph_, items[i].link, level, {node, node_, own.excess}, query_,
-                        items[i].distance, OfferKind::kAnchor, memory)) {
-            HoldOnPage(index_, graph_, node, node_, items[i].link, items[i].distance, memory);
-            Connect(node.id, items[i].link.id);
+    replacements_->Sort();
+    for (const Replacement &at : *replacements_)
+        if (OfferOnPage(index_, graph_, at.link, level, {node, node_, own.excess}, query_,
+                        at.distance, OfferKind::kAnchor, memory)) {
+            HoldOnPage(index_, graph_, node, node_, at.link, at.distance, memory);
+            Connect(node.id, at.link.id);
             return;
         }
 }
@@ -198,7 +187,6 @@ bool Vacuum::IsSuspect(NodeLink link) {
 // True if the record has changed.
 bool Vacuum::MendRecord(NodeId id, const NodeRecord &record) {
     measured_ = false;
-    replacements_.count = 0;
     const int cleared = ClearDeadEdges(id, record);
     if (cleared == 0) return false;
     if (measured_) OfferReplacements(record, kOffersPerEdge * cleared);
@@ -213,111 +201,126 @@ int Vacuum::ClearDeadEdges(NodeId id, const NodeRecord &record) {
     for (int slot = 0; slot < shape_.edges; slot++) {
         const NodeLink link = record.Link(slot);
         if (!link || !IsSuspect(link)) continue;
-        if (IsLiveNode(link, record.header().level)) continue;
+        MeasureFrom(id, record);
+        if (!CollectFrom(record, link)) continue;
         record.ClearEdge(slot);
         cleared++;
-        if (MeasureFrom(id, record)) CollectFrom(id, record, link);
     }
     return cleared;
 }
 
-// Makes the query that measures how far others are from this node.
-bool Vacuum::MeasureFrom(NodeId id, const NodeRecord &record) {
-    if (measured_) return true;
-    Sq8View own = record.OwnVector();
+// Makes what measures how far others are from this node.
+void Vacuum::MeasureFrom(NodeId id, const NodeRecord &record) {
+    if (measured_) return;
+    own_ = record.OwnVector();
     if (!HasOwnInside(record) &&
-        !ReadOwn(index_, graph_, {id, record.header().generation}, codes_, &own))
-        return false;
-    query_ = QueryOfNode(shape_, own, node_, query_memory_);
-    return measured_ = true;
+        !ReadOwn(index_, graph_, {id, record.header().generation}, codes_, &own_))
+        return;
+    query_ = QueryOfNode(shape_, own_, node_, query_memory_);
+    replacements_->Clear();
+    replacements_->Exclude(id);
+    for (int slot = 0; slot < shape_.edges; slot++)
+        if (record.Link(slot)) replacements_->Exclude(record.Ids()[slot]);
+    measured_ = true;
 }
 
-// The neighbours of a tombstone, by the estimates that it makes.
-void Vacuum::CollectFrom(NodeId id, const NodeRecord &record, NodeLink tombstone) {
-    Sq8View own;
-    if (!Exists(tombstone.id) || !ReadOwn(index_, graph_, tombstone, neighbor_codes_, &own)) return;
-    store::PageRef page = OpenShared(graph_.layout.NodeBlock(tombstone.id));
-    memcpy(neighbor_record_, graph_.RecordAt(page.content, tombstone.id), shape_.size);
-    store::Close(page);
-    const NodeRecord dead(shape_, neighbor_record_);
-    if (dead.header().level != record.header().level) return;
-    if (!shape_.HasEdgeCodes()) return CollectByNodes(id, record, dead);
-
-    constexpr float kInfinity = std::numeric_limits<float>::infinity();
-    const float distance = QueryDistance(shape_, query_, own);
-    for (int batch = 0; batch < shape_.Batches(); batch++) {
-        float estimates[kEdgeBatch];
-        EstimateBatch(dead, batch, query_, distance, kInfinity, estimates);
-        for (int lane = 0; lane < static_cast<int>(kEdgeBatch); lane++) {
-            const int slot = batch * static_cast<int>(kEdgeBatch) + lane;
-            const NodeLink link = dead.Link(slot);
-            if (IsReplacement(id, record, link) && estimates[lane] < kInfinity)
-                replacements_.Append({link, estimates[lane], dead.IsKept(slot)});
+// The neighbours of a tombstone that a record has an edge to. False if it is a live node: the edge
+// stays.
+bool Vacuum::CollectFrom(const NodeRecord &record, NodeLink link) {
+    if (!Exists(link.id)) return true;
+    Sq8View own = {};
+    const bool has_own = shape_.own_inside || !shape_.HasEdgeCodes() ||
+                         ReadOwn(index_, graph_, link, neighbor_codes_, &own);
+    store::PageRef page = OpenShared(graph_.layout.NodeBlock(link.id));
+    bool live = false;
+    if (!page.fresh) {
+        const NodeRecord dead = RecordAt(page.content, link.id);
+        const NodeHeader &header = dead.header();
+        if (header.kind == SlotKind::kNode && header.generation == link.generation &&
+            header.level == record.header().level) {
+            live = header.IsLive();
+            if (!live && measured_ && has_own)
+                CollectByEstimates(dead, shape_.own_inside ? dead.OwnVector() : own);
         }
     }
+    store::Close(page);
+    return !live;
 }
 
-// With node codes: the distance from each of them.
-void Vacuum::CollectByNodes(NodeId id, const NodeRecord &record, const NodeRecord &dead) {
+// With edge codes by the estimates that it makes; with node codes they are measured later.
+void Vacuum::CollectByEstimates(const NodeRecord &dead, const Sq8View &own) {
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    float estimates[kMaxEdges] = {};
+    if (shape_.HasEdgeCodes()) {
+        const float distance = QueryDistance(shape_, query_, own);
+        for (int batch = 0; batch < shape_.Batches(); batch++)
+            EstimateBatch(dead, batch, query_, distance, kInfinity, estimates + batch * kEdgeBatch);
+    }
     for (int slot = 0; slot < shape_.edges; slot++) {
         const NodeLink link = dead.Link(slot);
-        Sq8View view;
-        if (IsReplacement(id, record, link) &&
-            ReadOwn(index_, graph_, link, neighbor_codes_, &view))
-            replacements_.Append({link, NodeDistanceFrom(shape_, query_, view), dead.IsKept(slot)});
+        if (link && !IsSuspect(link) && estimates[slot] < kInfinity)
+            replacements_->Add(link, estimates[slot], dead.IsKept(slot));
     }
 }
 
-// Most of the nearest are neighbours already, and must not stand in the way of those that are not.
-bool Vacuum::IsReplacement(NodeId id, const NodeRecord &record, NodeLink link) {
-    return link && link.id != id && !IsSuspect(link) && FindLink(record, link) < 0;
+// From the node, by the vectors themselves.
+void Vacuum::MeasureReplacements() {
+    for (const Replacement &of : *replacements_) owns_->Prefetch(of.link.id);
+    for (Replacement &of : *replacements_) {
+        Sq8View view;
+        of.distance = !owns_->Find(of.link, &view) ? std::numeric_limits<float>::infinity()
+                      : shape_.HasEdgeCodes()      ? Sq8Distance(own_, view, shape_.padded)
+                                                   : NodeDistanceFrom(shape_, query_, view);
+    }
 }
 
-// Offers the best of the replacements to a copy of the node's record.
+// Offers the best of the replacements to a copy of the node's record, the nearest first.
 void Vacuum::OfferReplacements(const NodeRecord &record, int64 most) {
-    Replacement *items = replacements_.items, *end = items + replacements_.count;
-    std::sort(items, end, ById);
-    end = std::unique(items, end, [](const Replacement &a, const Replacement &b) {
-        return a.link.id == b.link.id;
+    if (!shape_.HasEdgeCodes()) MeasureReplacements();
+    replacements_->Choose(most);
+    if (shape_.HasEdgeCodes()) MeasureReplacements();
+    replacements_->Sort();
+    for (int slot = 0; slot < shape_.edges; slot++)
+        if (record.Link(slot) && record.IsKept(slot)) owns_->Prefetch(record.Ids()[slot]);
+    Neighborhood neighbors(record);
+    for (const Replacement &newcomer : *replacements_) Offer(record, newcomer, &neighbors);
+}
+
+void Vacuum::Offer(const NodeRecord &record, const Replacement &newcomer, Neighborhood *neighbors) {
+    Sq8View own, other;
+    if (!std::isfinite(newcomer.distance) || !owns_->Find(newcomer.link, &own)) return;
+    // The cache may put a neighbour's in its place.
+    memcpy(neighbor_codes_, own.codes, OwnBytesOf(shape_, own.codes));
+    own.codes = neighbor_codes_;
+    const bool sparse = shape_.codec == Codec::kSparse;
+    GraphQuery query = {};
+    if (sparse) query = PrepareNodeQuery(shape_, own, false, neighbor_query_memory_);
+    const int slot = neighbors->PlaceFor(newcomer.distance, [&](int of) {
+        if (!owns_->Find(record.Link(of), &other)) return std::numeric_limits<float>::infinity();
+        return sparse ? NodeDistanceFrom(shape_, query, other) : LinkDistance(shape_, own, other);
     });
-    std::sort(items, end, ByWorth);
-    for (; items < end && most > 0; items++, most--) {
-        Sq8View view;
-        if (!ReadOwn(index_, graph_, items->link, neighbor_codes_, &view)) continue;
-        if (!shape_.HasEdgeCodes()) {
-            float distances[kMaxEdges];
-            const GraphQuery newcomer =
-                PrepareNodeQuery(shape_, view, false, neighbor_query_memory_);
-            if (MeasureOnPages(index_, graph_, record, items->link, newcomer, items->distance,
-                               OfferKind::kOrdinary, kept_codes_, distances))
-                OfferNodeEdge(record, items->link, items->distance, distances,
-                              OfferKind::kOrdinary);
-            continue;
-        }
-        ActiveKernels().codes.decode_u8(view.codes, view.scale, view.offset, neighbor_,
-                                        shape_.padded);
-        const GraphQuery query = PrepareQuery(shape_, neighbor_, false, neighbor_query_memory_);
-        OfferEdge(record, node_, {items->link, neighbor_, view.excess}, query,
-                  QueryDistance(shape_, query_, view), OfferKind::kOrdinary);
+    if (slot < 0) return;
+    if (shape_.HasEdgeCodes()) {
+        ActiveKernels().codes.decode_u8(own.codes, own.scale, own.offset, neighbor_, shape_.padded);
+        SetEdge(record, slot, {newcomer.link, neighbor_, own.excess}, node_, newcomer.distance);
+    } else {
+        SetNodeEdge(record, slot, newcomer.link, newcomer.distance);
     }
+    neighbors->Put(slot, newcomer.distance);
 }
 
 // Puts the mended records in their places. False if one of them has changed since it was copied.
 bool Vacuum::ApplyPage(BlockNumber block) {
     bool all = true;
     store::PageRef page = OpenExclusive(block);
-    store::PageEdit edit(index_);
-    char *content = edit.Change(page);
     ForEachSlot(block, [&](NodeId id) {
-        const char *before = graph_.RecordAt(before_, id), *after = graph_.RecordAt(after_, id);
-        if (memcmp(before, after, shape_.size) == 0) return;
-        char *now = graph_.RecordAt(content, id);
-        if (memcmp(before, now, shape_.size) == 0)
-            memcpy(now, after, shape_.size);
-        else
-            all = false;
+        const char *before = graph_.RecordAt(before_, id), *now = graph_.RecordAt(page.content, id);
+        char *after = graph_.RecordAt(after_, id);
+        if (memcmp(before, now, shape_.size) == 0) return;
+        if (memcmp(before, after, shape_.size) != 0) all = false;
+        memcpy(after, now, shape_.size);
     });
-    edit.Commit();
+    store::ChangeBytes(index_, page, 0, after_, graph_.layout.nodes_per_page * shape_.size);
     store::Close(page);
     return all;
 }

@@ -18,7 +18,7 @@ void Vacuum::RemoveRows(const DeadRows &dead_rows) {
 }
 
 void Vacuum::VisitPage(BlockNumber block, const DeadRows &dead_rows) {
-    store::PageRef page = OpenShared(block);
+    store::PageRef page = OpenNext(block);
     if (!page.fresh && NeedsChange(block, page.content, dead_rows)) {
         // It may be another by the time that it is locked; it is looked at anew.
         store::Close(page);
