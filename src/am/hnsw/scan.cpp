@@ -11,6 +11,7 @@
 // others': what a snapshot sees, VACUUM leaves, and what is put in a place that VACUUM freed, the
 // snapshot does not see.
 
+#include "am/hnsw/frontier.h"
 #include "am/hnsw/hnsw.h"
 #include "am/hnsw/node_vector.h"
 #include "am/hnsw/page_store.h"
@@ -23,7 +24,7 @@ namespace vecx::hnsw {
 namespace {
 
 constexpr int64 kFirstRows = 10;  // go out before the search goes on, if most nodes have rows
-constexpr int64 kAhead = 4;       // nodes found for each that goes out, once the search goes on
+constexpr int64 kAhead = 3;       // nodes found for each that goes out, once the search goes on
 
 // Of a scan's memory. A rescan keeps it, and most searches take no more.
 constexpr Size kFirstBlock = 64 * 1024;
@@ -76,15 +77,13 @@ struct ScanState {
     int64 expanded_count, expanded_capacity;
     int64 found_count;  // of them, those that have rows
     bool collecting;
-    Candidate *frontier;  // a heap, the smallest key on top
-    int64 frontier_count, frontier_capacity;
+    Frontier frontier;
 };
 
 bool LaterFound(const Found &a, const Found &b) {
     if (a.low != b.low) return a.low > b.low;
     return a.link.id > b.link.id;
 }
-bool LaterCandidate(const Candidate &a, const Candidate &b) { return a.key > b.key; }
 
 template <class T>
 T *Grow(ScanState *state, T *array, int64 count, int64 capacity) {
@@ -184,25 +183,15 @@ void Search(const Graph &graph, Relation index, const Entry &entry, ScanState *s
     OrderQueue(graph, index, state);
 }
 
-Size FrontierLimit() {
+int64 FrontierLimit() {
     const double bytes = work_mem * 1024.0 * pg::HnswScanMemMultiplier();
-    return static_cast<Size>(std::max(bytes / sizeof(Candidate), 1024.0));
+    return static_cast<int64>(std::max(bytes / sizeof(Candidate), 1024.0));
 }
 
 void AddToFrontier(ScanState *state, const Expansion &expansion, const VisitedSet &visited) {
-    for (int i = 0; i < expansion.count; i++) {
-        if (visited.Contains(expansion.neighbors[i].id)) continue;
-        Append(state, &state->frontier, &state->frontier_count, &state->frontier_capacity,
-               expansion.neighbors[i]);
-        std::push_heap(state->frontier, state->frontier + state->frontier_count, LaterCandidate);
-    }
-    // Beyond the scan's memory the far half is given up.
-    if (static_cast<Size>(state->frontier_count) > FrontierLimit()) {
-        std::sort_heap(state->frontier, state->frontier + state->frontier_count, LaterCandidate);
-        std::reverse(state->frontier, state->frontier + state->frontier_count);
-        state->frontier_count /= 2;
-        std::make_heap(state->frontier, state->frontier + state->frontier_count, LaterCandidate);
-    }
+    for (int i = 0; i < expansion.count; i++)
+        if (!visited.Contains(expansion.neighbors[i].id))
+            state->frontier.Push(expansion.neighbors[i]);
 }
 
 // Goes on with the most promising candidates that the searches so far have not expanded. The first
@@ -220,6 +209,7 @@ void SearchOn(const Graph &graph, Relation index, ScanState *state, int64 wanted
     }
     VisitedSet visited(state->visited, state->visited_slots, state->visited_count);
     if (!state->collecting) {
+        state->frontier.Open(state->context, FrontierLimit());
         visited.Clear();
         for (int64 i = 0; i < state->expanded_count; i++) visited.Add(state->expanded[i].id);
         for (int64 i = 0; i < state->expanded_count; i++) {
@@ -230,9 +220,8 @@ void SearchOn(const Graph &graph, Relation index, ScanState *state, int64 wanted
         state->collecting = true;
     }
     while (state->found_count < wanted && state->expanded_count < pg::HnswMaxScanTuples() &&
-           state->frontier_count > 0) {
-        std::pop_heap(state->frontier, state->frontier + state->frontier_count, LaterCandidate);
-        const NodeLink link = state->frontier[--state->frontier_count].Link();
+           !state->frontier.IsEmpty()) {
+        const NodeLink link = state->frontier.Pop().Link();
         if (visited.IsCrowded()) {
             const size_t slots = state->visited_slots * 4;
             auto *larger = static_cast<NodeId *>(
@@ -244,7 +233,7 @@ void SearchOn(const Graph &graph, Relation index, ScanState *state, int64 wanted
         }
         if (!visited.Add(link.id)) continue;
         CHECK_FOR_INTERRUPTS();
-        if (state->frontier_count > 0) store.Prefetch(state->frontier[0].Link());
+        if (const NodeLink next = state->frontier.Next()) store.Prefetch(next);
         if (!store.Expand(link, kInfinity, state->search.expansion)) continue;
         state->search.expansion->link = link;
         Visit(graph, state, *state->search.expansion);
@@ -252,7 +241,7 @@ void SearchOn(const Graph &graph, Relation index, ScanState *state, int64 wanted
     }
     OrderQueue(graph, index, state);
     state->visited_count = visited.count();
-    state->exhausted = state->frontier_count == 0;
+    state->exhausted = state->frontier.IsEmpty();
 }
 
 // Reads the copy of the queue's head, if its range is not from there, and puts it back.
@@ -472,7 +461,7 @@ bool GoOn(const Graph &graph, IndexScanDesc scan, ScanState *state) {
         return true;
     }
     if (!state->exhausted && state->expanded_count < pg::HnswMaxScanTuples()) {
-        // A row is unlikely to be found late if four times as many have been found as have gone
+        // A row is unlikely to be found late if three times as many have been found as have gone
         // out; and in steps that grow with what went out, long scans stay linear.
         const int64 rows = state->emitted + std::max<int64>(state->ef_search, state->emitted / 2);
         Continue(graph, scan->indexRelation, state,
