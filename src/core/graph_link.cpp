@@ -14,21 +14,30 @@ int SelectNeighbors(const RecordShape &shape, LinkCandidate *candidates, int cou
     const bool sparse = shape.codec == Codec::kSparse;
     alignas(64) char memory[kMostNodeQueryBytes];
     GraphQuery from = {};
-    int kept = 0;
-    for (int i = 0; i < count && kept < shape.edges; i++) {
-        const LinkCandidate candidate = candidates[i];
+    Sq8View vectors[kMaxEdges];  // of the kept ones
+    int kept = 0, looked_at = 0;
+    for (; looked_at < count && kept < shape.edges; looked_at++) {
+        LinkCandidate &candidate = candidates[looked_at];
         if (sparse) from = PrepareNodeQuery(shape, candidate.vector, false, memory);
         bool superfluous = false;
         for (int j = 0; j < kept && !superfluous; j++)
-            superfluous =
-                IsPassedBy(shape,
-                           sparse ? NodeDistanceFrom(shape, from, candidates[j].vector)
-                                  : LinkDistance(shape, candidate.vector, candidates[j].vector),
-                           candidate.distance);
-        candidates[i].kept = !superfluous;
-        // Kept ones to the front; those passed over stay in order behind them.
-        if (!superfluous) std::rotate(candidates + kept++, candidates + i, candidates + i + 1);
+            superfluous = IsPassedBy(shape,
+                                     sparse ? NodeDistanceFrom(shape, from, vectors[j])
+                                            : LinkDistance(shape, candidate.vector, vectors[j]),
+                                     candidate.distance);
+        candidate.kept = !superfluous;
+        if (!superfluous) vectors[kept++] = candidate.vector;
     }
+    // Kept ones to the front; those passed over stay in order behind them.
+    LinkCandidate front[kMaxEdges];
+    int to = looked_at, left = kept;
+    for (int i = looked_at - 1; left > 0; i--) {
+        if (candidates[i].kept)
+            front[--left] = candidates[i];
+        else
+            candidates[--to] = candidates[i];
+    }
+    std::copy_n(front, kept, candidates + to - kept);
     return std::min(count, shape.edges);
 }
 
@@ -75,11 +84,14 @@ int FindLink(const NodeRecord &record, NodeLink link) noexcept {
 
 namespace {
 
-// The edges of a record as a newcomer meets them.
+constexpr int kBatch = static_cast<int>(kEdgeBatch);
+static_assert(kMaxEdges % kBatch == 0 && kBatch == 32);
+
+// The edges of a record as a newcomer meets them. Behind the last slot no bit is set.
 struct Neighborhood {
     float lengths[kMaxEdges];
     float estimates[kMaxEdges];  // from the newcomer to the neighbours
-    bool kept[kMaxEdges];
+    uint32_t kept[kMaxEdges / kBatch];
 };
 
 void ReadNeighborhood(const NodeRecord &record, const GraphQuery &query, float distance,
@@ -89,10 +101,8 @@ void ReadNeighborhood(const NodeRecord &record, const GraphQuery &query, float d
         EstimateBatch(record, batch, query, distance, 0, edges->estimates + batch * kEdgeBatch);
     ActiveKernels().half_to_float(record.Lengths(), edges->lengths, shape.edges);
     const float scale = record.header().addend_scale;
-    for (int slot = 0; slot < shape.edges; slot++) {
-        edges->lengths[slot] *= scale;
-        edges->kept[slot] = record.IsKept(slot);
-    }
+    for (int slot = 0; slot < shape.edges; slot++) edges->lengths[slot] *= scale;
+    std::copy_n(record.Kept(), shape.MaskWords(), edges->kept);
 }
 
 int CountAnchored(const NodeRecord &record) noexcept {
@@ -105,32 +115,58 @@ int CountAnchored(const NodeRecord &record) noexcept {
 // Does a kept edge lead past the newcomer, making this one superfluous? If not, kept edges that are
 // longer and lead past it become filling.
 bool JudgeNewcomer(const RecordShape &shape, float distance, Neighborhood *edges) noexcept {
-    // Without branches: registers at a time.
-    bool superfluous = false;
-    for (int slot = 0; slot < shape.edges; slot++)
-        superfluous |= static_cast<int>(edges->kept[slot]) & (edges->lengths[slot] < distance) &
-                       IsPassedBy(shape, edges->estimates[slot], distance);
-    if (superfluous) return false;
-    for (int slot = 0; slot < shape.edges; slot++)
-        edges->kept[slot] &= !((edges->lengths[slot] > distance) &
-                               IsPassedBy(shape, edges->estimates[slot], edges->lengths[slot]));
+    const float factor = LinksByProduct(shape) ? 1 : kPruneFactor;
+    const int words = shape.MaskWords();
+    uint32_t longer[kMaxEdges / kBatch];
+    for (int word = 0; word < words; word++) {
+        const PassedEdges passed = ActiveKernels().codes.compare_edges(
+            edges->lengths + word * kBatch, edges->estimates + word * kBatch, distance, factor);
+        if (passed.shorter & edges->kept[word]) return false;
+        longer[word] = passed.longer;
+    }
+    for (int word = 0; word < words; word++) edges->kept[word] &= ~longer[word];
     return true;
+}
+
+// The slot of the longest of those edges, the first of them if several are; -1 if there is none.
+int FarthestOf(const Neighborhood &edges, const uint32_t *set, int words) noexcept {
+    int farthest = -1;
+    float length = 0;
+    for (int word = 0; word < words; word++)
+        for (uint32_t left = set[word]; left != 0; left &= left - 1) {
+            const int slot = word * kBatch + std::countr_zero(left);
+            if (farthest >= 0 && !(edges.lengths[slot] > length)) continue;
+            farthest = slot;
+            length = edges.lengths[slot];
+        }
+    return farthest;
 }
 
 // The slot for the newcomer: a free one; else the farthest filling; else, if it is kept itself, the
 // farthest kept. -1 if there is none.
 int ChooseSlot(const NodeRecord &record, const Neighborhood &edges, float distance, bool kept,
                OfferKind kind) noexcept {
-    int filling = -1, farthest = -1;
-    for (int slot = 0; slot < record.shape().edges; slot++) {
+    const RecordShape &shape = record.shape();
+    for (int slot = 0; slot < shape.edges; slot++)
         if (record.Ids()[slot] == kNoNode) return slot;
-        if (record.IsAnchored(slot)) continue;
-        int &victim = edges.kept[slot] ? farthest : filling;
-        if (victim < 0 || edges.lengths[slot] > edges.lengths[victim]) victim = slot;
-    }
-    if (kind == OfferKind::kAnchor) return filling >= 0 ? filling : farthest;
-    if (filling >= 0) return kept || distance < edges.lengths[filling] ? filling : -1;
-    return kept && farthest >= 0 && distance < edges.lengths[farthest] ? farthest : -1;
+    uint32_t choice[kMaxEdges / kBatch];
+    const auto farthest_of = [&](bool of_kept) {
+        for (int word = 0; word < shape.MaskWords(); word++) {
+            const int slots = std::min(shape.edges - word * kBatch, kBatch);
+            const uint32_t all = 0xffffffff >> (kBatch - slots);
+            choice[word] = (of_kept ? edges.kept[word] : ~edges.kept[word]) &
+                           ~record.Anchored()[word] & all;
+        }
+        return FarthestOf(edges, choice, shape.MaskWords());
+    };
+    const int filling = farthest_of(false);
+    if (filling >= 0)
+        return kind == OfferKind::kAnchor || kept || distance < edges.lengths[filling] ? filling
+                                                                                         : -1;
+    if (kind == OfferKind::kOrdinary && !kept) return -1;
+    const int farthest = farthest_of(true);
+    if (kind == OfferKind::kAnchor) return farthest;
+    return farthest >= 0 && distance < edges.lengths[farthest] ? farthest : -1;
 }
 
 // Where the offer leads before any distance is looked at; no value: they decide.
@@ -152,8 +188,8 @@ int MakePlace(const NodeRecord &record, float distance, OfferKind kind,
     const bool kept = JudgeNewcomer(shape, distance, edges);
     const int slot = ChooseSlot(record, *edges, distance, kept, kind);
     if (slot < 0) return -1;
-    edges->kept[slot] = kept;
-    for (int other = 0; other < shape.edges; other++) record.SetKept(other, edges->kept[other]);
+    std::copy_n(edges->kept, shape.MaskWords(), record.Kept());
+    record.SetKept(slot, kept);
     return slot;
 }
 
@@ -178,8 +214,12 @@ EdgeResult OfferNodeEdge(const NodeRecord &record, NodeLink newcomer, float dist
     for (int slot = 0; slot < record.shape().edges; slot++) {
         edges.lengths[slot] = EdgeLength(record, slot);
         edges.estimates[slot] = distances[slot];
-        edges.kept[slot] = record.IsKept(slot);
     }
+    // Registers at a time are compared, so that none is undefined.
+    const int slots = record.shape().MaskWords() * kBatch;
+    std::fill(edges.lengths + record.shape().edges, edges.lengths + slots, 0.0f);
+    std::fill(edges.estimates + record.shape().edges, edges.estimates + slots, 0.0f);
+    std::copy_n(record.Kept(), record.shape().MaskWords(), edges.kept);
     const int slot = MakePlace(record, distance, kind, &edges);
     if (slot < 0) return EdgeResult::kRefused;
     SetNodeEdge(record, slot, newcomer, distance);

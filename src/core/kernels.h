@@ -74,6 +74,12 @@ struct CodeSums {
     float node;      // <code, y>
 };
 
+// Of 32 edges of a node, bit by bit, as a newcomer to its neighbourhood meets them.
+struct PassedEdges {
+    uint32_t shorter;  // than the way to the newcomer, and lead past it
+    uint32_t longer;   // and lead past the newcomer
+};
+
 constexpr size_t kKeyBlock = 64;
 
 // How large the values of a vector are.
@@ -100,6 +106,12 @@ struct CodeKernels {
     // two planes it is the sum of the first plane plus half of the sum of the second.
     uint32_t (*estimate)(const EdgeBatch &batch, const CodeTable &table, float base, float bound,
                          float *estimates) noexcept;
+
+    // Of 32 edges, by their lengths and the way from their ends to a newcomer at `distance`:
+    // shorter where length < distance and factor * between < distance,
+    // longer where length > distance and factor * between < length; neither for NaN.
+    PassedEdges (*compare_edges)(const float *lengths, const float *between, float distance,
+                                 float factor) noexcept;
 
     // The signs of x - y, n a multiple of 16: bit i % 8 of bits[i / 8] is set where x[i] > y[i];
     // the code of a dimension is +1 where set, else -1.

@@ -256,6 +256,27 @@ uint32_t Estimate(const EdgeBatch &batch, const CodeTable &table, float base, fl
 }
 
 template <class Isa>
+PassedEdges CompareEdges(const float *lengths, const float *between, float distance,
+                         float factor) noexcept {
+    PassedEdges passed = {0, 0};
+    const auto way = Isa::Broadcast(distance);
+#pragma GCC unroll 8
+    for (size_t i = 0; i < kEdgeBatch; i += Isa::kWidth) {
+        const auto length = Isa::F32::Load(reinterpret_cast<const char *>(lengths + i));
+        const auto aside =
+            Isa::Multiply(Isa::Broadcast(factor),
+                          Isa::F32::Load(reinterpret_cast<const char *>(between + i)));
+        passed.shorter |= (Isa::BitsOf(Isa::Greater(way, length)) &
+                           Isa::BitsOf(Isa::Greater(way, aside)))
+                          << i;
+        passed.longer |= (Isa::BitsOf(Isa::Greater(length, way)) &
+                          Isa::BitsOf(Isa::Greater(length, aside)))
+                         << i;
+    }
+    return passed;
+}
+
+template <class Isa>
 size_t Smallest(const float *keys, size_t n) noexcept {
     using Floats = typename Isa::Floats;
     constexpr size_t kStep = 4 * Isa::kWidth;
@@ -607,9 +628,9 @@ constexpr Kernels MakeKernels(SimdLevel level, const char *name) {
         DistanceKernelsOf<Isa, typename Isa::F32>(),
         DistanceKernelsOf<Isa, typename Isa::F16>(),
         {Hamming<Isa>, Overlap<Isa>},
-        {Estimate<Isa>, EncodeSigns<Isa>, EncodeLevels<Isa>, DotU8<Isa>, DotU8I16<Isa>,
-         EncodeU8<Isa>, DecodeU8<Isa>, Sizes<Isa>, FillTable<Isa>, EncodeI16<Isa>, Smallest<Isa>,
-         Hadamard<Isa>},
+        {Estimate<Isa>, CompareEdges<Isa>, EncodeSigns<Isa>, EncodeLevels<Isa>, DotU8<Isa>,
+         DotU8I16<Isa>, EncodeU8<Isa>, DecodeU8<Isa>, Sizes<Isa>, FillTable<Isa>, EncodeI16<Isa>,
+         Smallest<Isa>, Hadamard<Isa>},
         HalfToFloats<Isa>,
         FloatsToHalf<Isa>,
     };
