@@ -19,10 +19,10 @@ constexpr uint32_t kBatchPart = 20;  // a batch is at most this part of the grap
 constexpr auto kShortStep = std::chrono::milliseconds(15);
 constexpr auto kLongStep = std::chrono::milliseconds(50);
 
-// Unsigned numbers that order as the floats do.
-uint32_t OrderedBits(float value) {
-    const auto bits = std::bit_cast<uint32_t>(value);
-    return bits & 0x80000000 ? ~bits : bits | 0x80000000;
+// Integers that order as the floats do: registers of them are compared without branches.
+int32_t OrderedBits(float value) {
+    const auto bits = std::bit_cast<int32_t>(value);
+    return bits ^ (bits >> 31 & 0x7fffffff);
 }
 
 }  // namespace
@@ -128,6 +128,7 @@ GraphBuilder::GraphBuilder(const BuilderOptions &options, const Rotation &rotati
         scratch_[i].found = Allocate<LinkCandidate>(visited + batch_capacity_);
         scratch_[i].sorted = Allocate<LinkCandidate>(visited + batch_capacity_);
         scratch_[i].order = Allocate<uint64_t>(visited + batch_capacity_);
+        scratch_[i].keys = Allocate<int32_t>(2 * (visited + batch_capacity_));
         scratch_[i].expansion = Allocate<Expansion>(1);
         scratch_[i].node = Allocate<float>(shape.padded);
         if (!HasEdgeCodes()) scratch_[i].seen = Allocate<NodeId>(SeenSlotsFor(shape, widest));
@@ -275,15 +276,48 @@ void GraphBuilder::PrepareRow(BatchRow *row) noexcept {
     memcpy(row->codes, OwnCodes(base), shape.own_bytes);
 }
 
-// Candidates are long: their places are sorted, then each is moved once.
-void GraphBuilder::SortByDistance(int count, Scratch *scratch) noexcept {
-    for (int i = 0; i < count; i++)
-        scratch->order[i] =
-            static_cast<uint64_t>(OrderedBits(scratch->found[i].distance)) << 32 | i;
-    std::sort(scratch->order, scratch->order + count);
-    for (int i = 0; i < count; i++)
-        scratch->sorted[i] = scratch->found[static_cast<uint32_t>(scratch->order[i])];
+// Brings the nearest `most` of the candidates to the front, in order, and returns how many there are. What is
+// farther than these is lost.
+int GraphBuilder::SortByDistance(int count, int most, Scratch *scratch) noexcept {
+    int32_t *keys = scratch->keys;
+    for (int i = 0; i < count; i++) keys[i] = OrderedBits(scratch->found[i].distance);
+    if (count > most) {
+        int32_t *sorted = keys + count;
+        std::copy_n(keys, count, sorted);
+        std::nth_element(sorted, sorted + most - 1, sorted + count);
+        const int32_t last = sorted[most - 1];
+        int equal = most - static_cast<int>(std::count_if(
+                               keys, keys + count, [=](int32_t key) { return key < last; }));
+        int kept = 0;
+        for (int i = 0; i < count; i++) {
+            if (keys[i] > last || (keys[i] == last && equal-- <= 0)) continue;
+            keys[kept] = keys[i];
+            scratch->found[kept++] = scratch->found[i];
+        }
+        count = kept;
+    }
+    // To count how many are nearer takes as many comparisons as there are pairs, but no branches, a register of them at
+    // a time: up to some hundred that is faster than sorting.
+    constexpr int kMostByRank = 512;
+    if (count <= kMostByRank) {
+        for (int i = 0; i < count; i++) {
+            const int32_t key = keys[i];
+            int32_t rank = 0;
+            for (int j = 0; j < i; j++) rank += keys[j] <= key;
+            for (int j = i + 1; j < count; j++) rank += keys[j] < key;
+            scratch->sorted[rank] = scratch->found[i];
+        }
+    } else {
+        for (int i = 0; i < count; i++)
+            scratch->order[i] = static_cast<uint64_t>(static_cast<uint32_t>(keys[i]) ^ 0x80000000)
+                                    << 32 |
+                                i;
+        std::sort(scratch->order, scratch->order + count);
+        for (int i = 0; i < count; i++)
+            scratch->sorted[i] = scratch->found[static_cast<uint32_t>(scratch->order[i])];
+    }
     std::swap(scratch->found, scratch->sorted);
+    return count;
 }
 
 // Searches one level from `starts`; fills scratch->found, sorted by distance, and returns how many.
@@ -301,8 +335,7 @@ int GraphBuilder::SearchLevel(const BatchRow &row, int level, int width, const C
     SearchGraph(store, pool, visited, scratch->expansion, [&](const Expansion &expansion) {
         found[count++] = {expansion.link, expansion.distance, OwnVector(expansion.link.id), false};
     });
-    SortByDistance(count, scratch);
-    return count;
+    return SortByDistance(count, pool_width_, scratch);
 }
 
 // The rows before this one in the batch, which the graph does not know yet. Where a table is in the
@@ -313,7 +346,7 @@ int GraphBuilder::AddMates(const BatchRow &row, int level, int count, Scratch *s
     const auto before = static_cast<int>(&row - batch_);
     // What is farther than all that is to be chosen from need not be sorted.
     const float bound = count < 2 * shape.edges ? std::numeric_limits<float>::infinity()
-                                                : found[std::min(count, pool_width_) - 1].distance;
+                                                : found[count - 1].distance;
     const int searched = count;
     for (int i = 0; i < before; i++) {
         const BatchRow &mate = batch_[i];
@@ -323,13 +356,12 @@ int GraphBuilder::AddMates(const BatchRow &row, int level, int count, Scratch *s
         if (distance < bound)
             found[count++] = {{items_[mate.first_item + level].id, 0}, distance, owns_[i], false};
     }
-    if (count > searched) SortByDistance(count, scratch);
-    return count;
+    return count > searched ? SortByDistance(count, pool_width_, scratch) : count;
 }
 
 // Chooses an item's neighbours among those that a search found.
 void GraphBuilder::Choose(LinkCandidate *found, int count, Item *item) noexcept {
-    item->count = SelectNeighbors(options_.shape, found, std::min(count, pool_width_));
+    item->count = SelectNeighbors(options_.shape, found, count);
     item->kept = 0;
     for (int i = 0; i < item->count; i++) {
         item->targets[i] = found[i].link.id;

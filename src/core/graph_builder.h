@@ -138,6 +138,7 @@ class GraphBuilder {
         LinkCandidate *found;
         LinkCandidate *sorted;  // takes turns with `found`
         uint64_t *order;
+        int32_t *keys;
         Expansion *expansion;
         float *node;
         NodeId *seen;  // with node codes
@@ -185,7 +186,7 @@ class GraphBuilder {
     int SearchLevel(const BatchRow &row, int level, int width, const Candidate *starts,
                     int start_count, Scratch *scratch) noexcept;
     int AddMates(const BatchRow &row, int level, int count, Scratch *scratch) noexcept;
-    static void SortByDistance(int count, Scratch *scratch) noexcept;
+    static int SortByDistance(int count, int most, Scratch *scratch) noexcept;
     void Choose(LinkCandidate *found, int count, Item *item) noexcept;
     void WriteItem(const BatchRow &row, const Item &item, Scratch *scratch) noexcept;
     void Promote(BatchRow *row);
