@@ -16,6 +16,13 @@ constexpr size_t kChunkBytes = 16 << 20;
 constexpr size_t kBatchBytes = 8 << 20;
 constexpr int kMaxBatch = 1024;
 constexpr uint32_t kBatchPart = 20;  // a batch is at most this part of the graph
+constexpr size_t kStagedBytes = 2 << 20;
+constexpr int kMostStaged = 1024;
+constexpr uint32_t kWindowPart = 10;      // a window is at most this part of the graph,
+constexpr int kMostWindow = 1 << 16;      // has at most so many rows,
+constexpr size_t kWindowBytes = 8 << 20;  // and own vectors of at most so many bytes
+constexpr int kRowsPerLeader = 128;
+constexpr int kSearchedTogether = 8;  // near rows, by one thread
 constexpr auto kShortStep = std::chrono::milliseconds(15);
 constexpr auto kLongStep = std::chrono::milliseconds(50);
 
@@ -86,11 +93,17 @@ GraphBuilder::GraphBuilder(const BuilderOptions &options, const Rotation &rotati
     stride_ = (record_bytes_ + options_.payload + 63) / 64 * 64;
     chunk_shift_ = std::bit_width(std::max<size_t>(kChunkBytes / stride_, 1)) - 1;
 
-    const size_t vector_floats = HasEdgeCodes() ? (shape.dimensions + 15) / 16 * 16 : 0;
+    const size_t node_floats = HasEdgeCodes() ? shape.padded : 0;
+    const size_t vector_bytes = std::max<size_t>(node_floats * sizeof(float), 1);
+    staged_capacity_ = std::clamp<int>(kStagedBytes / vector_bytes, 1, kMostStaged);
+    staged_ = Allocate<StagedRow>(staged_capacity_);
+    auto *vectors = Allocate<float>(staged_capacity_ * node_floats);
+    for (int i = 0; i < staged_capacity_; i++) staged_[i].vector = vectors + i * node_floats;
+
     const size_t query_bytes = QueryBytes(shape);
     const size_t edge_bytes = shape.edges * (sizeof(NodeId) + sizeof(float));
-    const size_t row_bytes = (vector_floats + 2 * shape.padded) * sizeof(float) + query_bytes +
-                             4 * edge_bytes + (HasEdgeCodes() ? shape.own_bytes : 0);
+    const size_t row_bytes = 2 * node_floats * sizeof(float) + query_bytes + 4 * edge_bytes +
+                             (HasEdgeCodes() ? shape.own_bytes : 0);
     batch_capacity_ = std::clamp<int>(kBatchBytes / row_bytes, 1, kMaxBatch);
     drawn_capacity_ = batch_capacity_ + batch_capacity_ / 8 + kMaxLevel + 1;
     // Every row may be promoted; and what it may need then, in front of the rest.
@@ -98,20 +111,18 @@ GraphBuilder::GraphBuilder(const BuilderOptions &options, const Rotation &rotati
     batch_ = Allocate<BatchRow>(batch_capacity_);
     Item *items = Allocate<Item>(item_capacity);
     items_ = items + batch_capacity_;
-    auto *vectors = Allocate<float>(batch_capacity_ * (vector_floats + 2 * shape.padded));
+    auto *nodes = Allocate<float>(batch_capacity_ * 2 * node_floats);
     auto *queries = Allocate<char>(batch_capacity_ * query_bytes);
     owns_ = Allocate<Sq8View>(batch_capacity_);
     uint8_t *codes = HasEdgeCodes()
                          ? Allocate<uint8_t>(static_cast<size_t>(batch_capacity_) * shape.own_bytes)
                          : nullptr;
     for (int i = 0; i < batch_capacity_; i++) {
-        batch_[i].vector = vectors;
-        batch_[i].rotated = vectors + vector_floats;
-        batch_[i].node = batch_[i].rotated + shape.padded;
+        batch_[i].rotated = nodes + 2 * i * node_floats;
+        batch_[i].node = batch_[i].rotated + node_floats;
         batch_[i].query_memory = queries + i * query_bytes;
         batch_[i].upper = items + i;
         if (HasEdgeCodes()) batch_[i].codes = codes + static_cast<size_t>(i) * shape.own_bytes;
-        vectors = batch_[i].node + shape.padded;
     }
     auto *targets = Allocate<NodeId>(item_capacity * shape.edges);
     auto *distances = Allocate<float>(item_capacity * shape.edges);
@@ -219,18 +230,14 @@ bool GraphBuilder::Add(const float *vector, bool shortened, float excess, RowId 
         return false;
     }
     const int level = DrawLevel(&random_);
-    BatchRow &of = batch_[batch_count_++];
-    if (HasEdgeCodes()) memcpy(of.vector, vector, options_.shape.dimensions * sizeof(float));
-    of.shortened = shortened;
-    of.excess = excess;
-    of.level = level;
-    of.first_item = item_count_;
+    const NodeId base = node_count_;
+    StagedRow &staged = staged_[staged_count_++];
+    if (HasEdgeCodes()) memcpy(staged.vector, vector, options_.shape.dimensions * sizeof(float));
+    staged.row = {base, level, window_count_ + staged_count_ - 1};
+    staged.shortened = shortened;
+    staged.excess = excess;
     for (int i = 0; i <= level; i++) {
         const NodeId id = NewNode();
-        Item &item = items_[item_count_++];
-        item.row = batch_count_ - 1;
-        item.id = id;
-        item.count = 0;
         const NodeRecord record = Record(id);
         record.Initialize(static_cast<uint8_t>(i));
         KeepPayload(id, payload);
@@ -242,42 +249,183 @@ bool GraphBuilder::Add(const float *vector, bool shortened, float excess, RowId 
             record.header().SetNext({id - 1, 0});
         }
     }
-    const uint32_t limit = std::max<uint32_t>(1, node_count_ / kBatchPart);
-    working_ = batch_count_ == batch_capacity_ || static_cast<uint32_t>(batch_count_) >= limit ||
-               item_count_ + kMaxLevel + 1 > drawn_capacity_;
+    working_ = staged_count_ == staged_capacity_ || staged_count_ + window_count_ >= WindowLimit();
     return working_;
 }
 
-// Makes the own vector of a row's records, and the query that finds its neighbours.
-void GraphBuilder::PrepareRow(BatchRow *row) noexcept {
+// Makes the own vector of a row's records.
+void GraphBuilder::EncodeRow(const StagedRow &staged, float *rotated) noexcept {
     const RecordShape &shape = options_.shape;
+    const auto [base, level, place] = staged.row;
     if (!HasEdgeCodes()) {
-        const NodeId base = items_[row->first_item].id;
         const float norm = OwnNorm(shape, OwnCodes(base));
-        for (int level = 0; level <= row->level; level++) Record(base + level).header().norm = norm;
-        owns_[row - batch_] = OwnVector(base);
-        row->query = PrepareNodeQuery(shape, OwnVector(base), false, row->query_memory);
+        for (int i = 0; i <= level; i++) Record(base + i).header().norm = norm;
         return;
     }
-    rotation_.Apply(row->vector, nullptr, row->rotated);
-    const NodeId base = items_[row->first_item].id;
-    Sq8Parameters parameters = EncodeSq8(row->rotated, shape.padded, OwnCodes(base));
-    parameters.excess = row->excess;
-    if (row->shortened) parameters.error = std::numeric_limits<float>::infinity();
-    for (int level = 0; level <= row->level; level++) {
-        Record(base + level).SetOwn(parameters);
-        if (level > 0) memcpy(OwnCodes(base + level), OwnCodes(base), shape.padded);
+    rotation_.Apply(staged.vector, nullptr, rotated);
+    Sq8Parameters parameters = EncodeSq8(rotated, shape.padded, OwnCodes(base));
+    parameters.excess = staged.excess;
+    if (staged.shortened) parameters.error = std::numeric_limits<float>::infinity();
+    for (int i = 0; i <= level; i++) {
+        Record(base + i).SetOwn(parameters);
+        if (i > 0) memcpy(OwnCodes(base + i), OwnCodes(base), shape.padded);
     }
-    ActiveKernels().codes.decode_u8(OwnCodes(base), parameters.scale, parameters.offset, row->node,
-                                    shape.padded);
-    row->query = PrepareQuery(shape, row->rotated, false, row->query_memory);
-    owns_[row - batch_] = OwnVector(base);
-    owns_[row - batch_].codes = row->codes;
-    memcpy(row->codes, OwnCodes(base), shape.own_bytes);
+    // Up to half a step is lost of each coordinate.
+    const uint8_t *codes = OwnCodes(base);
+    for (int i = 0; i < shape.padded; i++)
+        rotated[i] -= parameters.offset + parameters.scale * static_cast<float>(codes[i]);
+    const float scale = LossScale(base);
+    ActiveKernels().codes.encode_u8(rotated, scale > 0 ? 1 / scale : 0, -parameters.scale / 2,
+                                    LossOf(staged.row), shape.padded);
 }
 
-// Brings the nearest `most` of the candidates to the front, in order, and returns how many there are. What is
-// farther than these is lost.
+void GraphBuilder::EncodeStaged() {
+    while (window_count_ + staged_count_ > window_capacity_) GrowWindow();
+    ParallelFor(staged_count_, options_.threads, [this](ptrdiff_t i, int thread) noexcept {
+        EncodeRow(staged_[i], scratch_[thread].node);
+    });
+    for (int i = 0; i < staged_count_; i++) window_[window_count_++] = staged_[i].row;
+    staged_count_ = 0;
+}
+
+int GraphBuilder::WindowLimit() const {
+    const size_t own_bytes = std::max(options_.shape.own_bytes, 1);
+    const int most = std::clamp<int>(kWindowBytes / own_bytes, 1, kMostWindow);
+    return std::clamp<int>(linked_nodes_ / kWindowPart, 1, most);
+}
+
+void GraphBuilder::GrowWindow() {
+    const int capacity = std::max(kMaxBatch, 4 * window_capacity_);
+    Row *rows = Allocate<Row>(capacity);
+    std::copy_n(window_, window_count_, rows);
+    window_ = rows;
+    if (HasEdgeCodes()) {
+        const size_t own_bytes = options_.shape.own_bytes;
+        auto *losses = Allocate<uint8_t>(capacity * own_bytes);
+        std::copy_n(losses_, window_count_ * own_bytes, losses);
+        losses_ = losses;
+    }
+    ordered_ = Allocate<Row>(capacity);
+    leader_ = Allocate<uint8_t>(capacity);
+    window_capacity_ = capacity;
+}
+
+// Some of the rows, each near the one before.
+GraphBuilder::Leaders GraphBuilder::ChooseLeaders(int begin, int end) const noexcept {
+    const int rows = end - begin;
+    Leaders leaders;
+    leaders.count = std::clamp(rows / kRowsPerLeader, 1, kMostLeaders);
+    for (int i = 0; i < leaders.count; i++) {
+        const int64_t at = begin + static_cast<int64_t>(rows) * i / leaders.count;
+        leaders.vectors[i] = OwnVector(window_[at].base);
+    }
+    for (int i = 1; i + 1 < leaders.count; i++) {
+        int nearest = i;
+        float least = std::numeric_limits<float>::infinity();
+        for (int j = i; j < leaders.count; j++) {
+            const float distance =
+                LinkDistance(options_.shape, leaders.vectors[i - 1], leaders.vectors[j]);
+            if (distance >= least) continue;
+            nearest = j;
+            least = distance;
+        }
+        std::swap(leaders.vectors[i], leaders.vectors[nearest]);
+    }
+    return leaders;
+}
+
+// To each of the rows the nearest leader.
+void GraphBuilder::FindLeaders(int begin, int end, const Leaders &leaders) noexcept {
+    for (int i = begin; i < end; i++) {
+        if (i + 1 < end) PrefetchOwn(window_[i + 1].base);
+        const Sq8View own = OwnVector(window_[i].base);
+        float least = std::numeric_limits<float>::infinity();
+        leader_[i] = 0;
+        for (int j = 0; j < leaders.count; j++) {
+            const float distance = LinkDistance(options_.shape, leaders.vectors[j], own);
+            if (distance >= least) continue;
+            least = distance;
+            leader_[i] = static_cast<uint8_t>(j);
+        }
+    }
+}
+
+// Puts the rows into the order of their leaders; `ends`: where the rows of each end.
+void GraphBuilder::GroupByLeader(int begin, int end, int count, int *ends) noexcept {
+    int starts[kMostLeaders + 1] = {};
+    for (int i = begin; i < end; i++) starts[leader_[i] + 1]++;
+    for (int i = 0; i < count; i++) starts[i + 1] += starts[i];
+    for (int i = 0; i < count; i++) ends[i] = begin + starts[i + 1];
+    for (int i = begin; i < end; i++) ordered_[begin + starts[leader_[i]]++] = window_[i];
+    std::copy(ordered_ + begin, ordered_ + end, window_ + begin);
+}
+
+// Groups of near rows, and groups of nearer ones within them.
+void GraphBuilder::OrderWindow() {
+    constexpr int kBlock = 256;
+    const int rows = window_count_;
+    const Leaders leaders = ChooseLeaders(0, rows);
+    int ends[kMostLeaders];
+    ParallelFor((rows + kBlock - 1) / kBlock, options_.threads, [&](ptrdiff_t block, int) noexcept {
+        const int begin = static_cast<int>(block) * kBlock;
+        FindLeaders(begin, std::min(begin + kBlock, rows), leaders);
+    });
+    GroupByLeader(0, rows, leaders.count, ends);
+    ParallelFor(leaders.count, options_.threads, [&](ptrdiff_t group, int) noexcept {
+        const int begin = group == 0 ? 0 : ends[group - 1], end = ends[group];
+        if (begin == end) return;
+        const Leaders within = ChooseLeaders(begin, end);
+        int inner_ends[kMostLeaders];
+        FindLeaders(begin, end, within);
+        GroupByLeader(begin, end, within.count, inner_ends);
+    });
+    is_ordered_ = true;
+}
+
+// The next rows of the window.
+void GraphBuilder::TakeBatch() {
+    const int most = static_cast<int>(std::max<uint32_t>(1, linked_nodes_ / kBatchPart));
+    batch_count_ = item_count_ = 0;
+    while (window_taken_ + batch_count_ < window_count_ && batch_count_ < batch_capacity_ &&
+           batch_count_ < most && item_count_ + kMaxLevel + 1 <= drawn_capacity_) {
+        const Row &from = window_[window_taken_ + batch_count_];
+        BatchRow &row = batch_[batch_count_];
+        row.level = from.level;
+        row.first_item = item_count_;
+        for (int i = 0; i <= from.level; i++) {
+            Item &item = items_[item_count_++];
+            item.row = batch_count_;
+            item.id = from.base + static_cast<NodeId>(i);
+            item.count = 0;
+        }
+        batch_count_++;
+    }
+    ParallelFor(batch_count_, options_.threads, [this](ptrdiff_t i, int) noexcept {
+        PrepareRow(&batch_[i], window_[window_taken_ + i]);
+    });
+}
+
+// The query that finds a row's neighbours.
+void GraphBuilder::PrepareRow(BatchRow *row, const Row &of) noexcept {
+    const RecordShape &shape = options_.shape;
+    const NodeId base = items_[row->first_item].id;
+    Sq8View &own = owns_[row - batch_];
+    own = OwnVector(base);
+    if (!HasEdgeCodes()) {
+        row->query = PrepareNodeQuery(shape, own, false, row->query_memory);
+        return;
+    }
+    memcpy(row->codes, own.codes, shape.own_bytes);
+    own.codes = row->codes;
+    const auto decode = ActiveKernels().codes.decode_u8;
+    decode(own.codes, own.scale, own.offset, row->node, shape.padded);
+    decode(LossOf(of), LossScale(base), -own.scale / 2, row->rotated, shape.padded);
+    for (int i = 0; i < shape.padded; i++) row->rotated[i] += row->node[i];
+    row->query = PrepareQuery(shape, row->rotated, false, row->query_memory);
+}
+
+// Brings the nearest `most` of the candidates to the front, in order, and returns how many there
+// are. What is farther than these is lost.
 int GraphBuilder::SortByDistance(int count, int most, Scratch *scratch) noexcept {
     int32_t *keys = scratch->keys;
     for (int i = 0; i < count; i++) keys[i] = OrderedBits(scratch->found[i].distance);
@@ -286,8 +434,8 @@ int GraphBuilder::SortByDistance(int count, int most, Scratch *scratch) noexcept
         std::copy_n(keys, count, sorted);
         std::nth_element(sorted, sorted + most - 1, sorted + count);
         const int32_t last = sorted[most - 1];
-        int equal = most - static_cast<int>(std::count_if(
-                               keys, keys + count, [=](int32_t key) { return key < last; }));
+        int equal = most - static_cast<int>(std::count_if(keys, keys + count,
+                                                          [=](int32_t key) { return key < last; }));
         int kept = 0;
         for (int i = 0; i < count; i++) {
             if (keys[i] > last || (keys[i] == last && equal-- <= 0)) continue;
@@ -296,8 +444,8 @@ int GraphBuilder::SortByDistance(int count, int most, Scratch *scratch) noexcept
         }
         count = kept;
     }
-    // To count how many are nearer takes as many comparisons as there are pairs, but no branches, a register of them at
-    // a time: up to some hundred that is faster than sorting.
+    // To count how many are nearer takes as many comparisons as there are pairs, but no branches, a
+    // register of them at a time: up to some hundred that is faster than sorting.
     constexpr int kMostByRank = 512;
     if (count <= kMostByRank) {
         for (int i = 0; i < count; i++) {
@@ -309,9 +457,8 @@ int GraphBuilder::SortByDistance(int count, int most, Scratch *scratch) noexcept
         }
     } else {
         for (int i = 0; i < count; i++)
-            scratch->order[i] = static_cast<uint64_t>(static_cast<uint32_t>(keys[i]) ^ 0x80000000)
-                                    << 32 |
-                                i;
+            scratch->order[i] =
+                static_cast<uint64_t>(static_cast<uint32_t>(keys[i]) ^ 0x80000000) << 32 | i;
         std::sort(scratch->order, scratch->order + count);
         for (int i = 0; i < count; i++)
             scratch->sorted[i] = scratch->found[static_cast<uint32_t>(scratch->order[i])];
@@ -522,23 +669,36 @@ void GraphBuilder::EndBatch() {
             entry_ = {items_[i].id, 0};
         }
     }
+    linked_nodes_ += static_cast<uint32_t>(item_count_);
+    window_taken_ += batch_count_;
     batch_count_ = item_count_ = searched_ = linked_ = 0;
-    prepared_ = false;
-    working_ = false;
+    if (window_taken_ < window_count_) return;
+    window_count_ = window_taken_ = 0;
+    is_ordered_ = working_ = flushing_ = false;
 }
 
 bool GraphBuilder::Step() {
     if (!working_) return false;
     const auto start = std::chrono::steady_clock::now();
-    if (!prepared_) {
-        ParallelFor(batch_count_, options_.threads,
-                    [this](ptrdiff_t i, int) noexcept { PrepareRow(&batch_[i]); });
-        prepared_ = true;
+    if (staged_count_ > 0) {
+        EncodeStaged();
+        working_ = flushing_ || window_count_ >= WindowLimit();
+        return working_;
+    }
+    if (!is_ordered_) {
+        OrderWindow();
+        return true;
+    }
+    if (batch_count_ == 0) {
+        TakeBatch();
     } else if (searched_ < batch_count_) {
         const int first = searched_, count = std::min(slice_, batch_count_ - first);
-        ParallelFor(count, options_.threads, [this, first](ptrdiff_t i, int thread) noexcept {
-            SearchRow(&batch_[first + i], &scratch_[thread]);
-        });
+        ParallelFor((count + kSearchedTogether - 1) / kSearchedTogether, options_.threads,
+                    [this, first, count](ptrdiff_t part, int thread) noexcept {
+                        const int begin = first + static_cast<int>(part) * kSearchedTogether;
+                        const int end = std::min(begin + kSearchedTogether, first + count);
+                        for (int i = begin; i < end; i++) SearchRow(&batch_[i], &scratch_[thread]);
+                    });
         searched_ += count;
         for (int i = 0; i < batch_count_ && searched_ == batch_count_; i++)
             if (batch_[i].far && batch_[i].level == 0) Promote(&batch_[i]);

@@ -1,14 +1,16 @@
 // Builds a graph in memory, batch by batch, on several threads.
 //
-// Rows are gathered into a batch. Each row of it then searches the graph as it was before the
+// Rows are gathered into a window, which is put into an order in which near ones follow each other:
+// they search the same part of the graph one after the other, which then is in the CPU's cache. A
+// batch is taken from it at a time. Each row of the batch searches the graph as it was before the
 // batch, looks at the rows before it in the batch one by one, and chooses its neighbours, in
 // parallel, since nothing changes; after that all rows offer themselves to the neighbours they
 // chose, in parallel over the neighbours. No locks, and the same rows and seed give the same graph
 // whatever the number of threads (the scheme of ParlayANN, Manohar et al. 2024).
 //
-// The caller drives: Add() rows until it says that the batch is full, then Step() until it says
-// that there is nothing left to do, looking for interrupts in between. Memory comes from the caller
-// and is never given back here: the builder has no destructor and may be jumped over.
+// The caller drives: Add() rows until it says that there is work, then Step() until it says that
+// there is nothing left to do, looking for interrupts in between. Memory comes from the caller and
+// is never given back here: the builder has no destructor and may be jumped over.
 
 #pragma once
 
@@ -76,19 +78,23 @@ class GraphBuilder {
     // Takes a row: its vector (shape.dimensions floats as they are to be rotated) and its payload;
     // `shortened`: see NodeHeader::error; `excess`: see Sq8View. With node codes the payload is the
     // own vector, and there is no other. Rows of equal payload become duplicates of one node. True
-    // if the batch is full now: then Step() until it says false.
+    // if there is work now: then Step() until it says false.
     bool Add(const float *vector, bool shortened, float excess, RowId row, const void *payload);
 
-    // Works on the batch for some milliseconds; false once there is nothing to do.
+    // Works for some milliseconds; false once there is nothing to do.
     bool Step();
 
-    // Begins work on what was added, be the batch full or not; then Step().
-    void Flush() { working_ = batch_count_ > 0; }
+    // Begins work on all that was added; then Step().
+    void Flush() { working_ = flushing_ = staged_count_ + window_count_ > 0; }
 
     // Rows taken so far, and those of them that are nodes of level 0 or copies of them above.
     uint64_t rows() const { return rows_; }
     uint32_t nodes() const { return node_count_; }
     uint64_t duplicates() const { return duplicate_count_; }
+    // Of the rows, those that are part of the graph.
+    uint64_t linked_rows() const {
+        return rows_ - static_cast<uint64_t>(staged_count_ + window_count_ - window_taken_);
+    }
     NodeLink entry() const { return entry_; }
     int entry_level() const { return entry_level_; }
     NodeRecord Record(NodeId id) const { return {options_.shape, Base(id)}; }
@@ -107,11 +113,23 @@ class GraphBuilder {
   private:
     static constexpr int kDuplicateShift = 13;
 
+    // A row that was added: its node on level 0, which those above follow.
+    struct Row {
+        NodeId base;
+        int level;
+        int place;  // in losses_
+    };
+    // One whose record has no vector yet.
+    struct StagedRow {
+        Row row;
+        float *vector;
+        bool shortened;
+        float excess;
+    };
     // A row of the batch.
     struct Item;
     struct BatchRow {
-        float *vector;
-        float *rotated;
+        float *rotated;  // the vector, nearly as it was
         float *node;     // as dequantized from the record
         uint8_t *codes;  // of the record, with edge codes: close to those of the other rows
         void *query_memory;
@@ -120,8 +138,6 @@ class GraphBuilder {
         int level;
         bool far;     // from all that a search found: to be put on level 1
         Item *upper;  // what it found there
-        bool shortened;
-        float excess;
     };
     // A node to be linked: a row on one level.
     struct Item {
@@ -144,6 +160,12 @@ class GraphBuilder {
         NodeId *seen;  // with node codes
     };
     struct MemoryStore;
+    // Rows of the window near which others are put.
+    static constexpr int kMostLeaders = 32;
+    struct Leaders {
+        int count;
+        Sq8View vectors[kMostLeaders];
+    };
 
     char *Base(NodeId id) const {
         return chunks_[id >> chunk_shift_] + (id & ((1u << chunk_shift_) - 1)) * stride_;
@@ -180,7 +202,20 @@ class GraphBuilder {
     }
     Sq8View OwnVector(NodeId id) const;
 
-    void PrepareRow(BatchRow *row) noexcept;
+    void EncodeRow(const StagedRow &staged, float *rotated) noexcept;
+    float LossScale(NodeId id) const { return Record(id).header().scale / 255; }
+    uint8_t *LossOf(const Row &row) const {
+        return losses_ + static_cast<size_t>(row.place) * options_.shape.own_bytes;
+    }
+    void EncodeStaged();
+    int WindowLimit() const;
+    void GrowWindow();
+    Leaders ChooseLeaders(int begin, int end) const noexcept;
+    void FindLeaders(int begin, int end, const Leaders &leaders) noexcept;
+    void GroupByLeader(int begin, int end, int count, int *ends) noexcept;
+    void OrderWindow();
+    void TakeBatch();
+    void PrepareRow(BatchRow *row, const Row &of) noexcept;
     void SearchRow(BatchRow *row, Scratch *scratch) noexcept;
     bool SearchDown(BatchRow *row, int descent_width, Scratch *scratch) noexcept;
     int SearchLevel(const BatchRow &row, int level, int width, const Candidate *starts,
@@ -219,6 +254,18 @@ class GraphBuilder {
     size_t duplicate_chunks_ = 0;
     uint64_t duplicate_count_ = 0;
 
+    StagedRow *staged_;
+    int staged_capacity_;
+    int staged_count_ = 0;
+    Row *window_ = nullptr;
+    Row *ordered_ = nullptr;     // for a moment
+    uint8_t *leader_ = nullptr;  // of each row of the window
+    uint8_t *losses_ = nullptr;  // what the records lose of their vectors, in another 8 bits
+    int window_capacity_ = 0;
+    int window_count_ = 0;
+    int window_taken_ = 0;  // whose batch is done
+    uint32_t linked_nodes_ = 0;
+
     BatchRow *batch_;
     Sq8View *owns_;  // the own vectors of the batch
     Item *items_;
@@ -229,10 +276,11 @@ class GraphBuilder {
     int item_count_ = 0;
 
     bool working_ = false;
-    bool prepared_ = false;
-    int searched_ = 0;  // rows of the batch
-    int linked_ = 0;    // items
-    int slice_ = 1;     // rows or items in one step
+    bool flushing_ = false;
+    bool is_ordered_ = false;  // the window
+    int searched_ = 0;         // rows of the batch
+    int linked_ = 0;           // items
+    int slice_ = 1;            // rows or items in one step
 };
 
 }  // namespace vecx

@@ -154,15 +154,15 @@ int ChooseSlot(const NodeRecord &record, const Neighborhood &edges, float distan
         for (int word = 0; word < shape.MaskWords(); word++) {
             const int slots = std::min(shape.edges - word * kBatch, kBatch);
             const uint32_t all = 0xffffffff >> (kBatch - slots);
-            choice[word] = (of_kept ? edges.kept[word] : ~edges.kept[word]) &
-                           ~record.Anchored()[word] & all;
+            choice[word] =
+                (of_kept ? edges.kept[word] : ~edges.kept[word]) & ~record.Anchored()[word] & all;
         }
         return FarthestOf(edges, choice, shape.MaskWords());
     };
     const int filling = farthest_of(false);
     if (filling >= 0)
         return kind == OfferKind::kAnchor || kept || distance < edges.lengths[filling] ? filling
-                                                                                         : -1;
+                                                                                       : -1;
     if (kind == OfferKind::kOrdinary && !kept) return -1;
     const int farthest = farthest_of(true);
     if (kind == OfferKind::kAnchor) return farthest;

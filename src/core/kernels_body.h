@@ -263,15 +263,13 @@ PassedEdges CompareEdges(const float *lengths, const float *between, float dista
 #pragma GCC unroll 8
     for (size_t i = 0; i < kEdgeBatch; i += Isa::kWidth) {
         const auto length = Isa::F32::Load(reinterpret_cast<const char *>(lengths + i));
-        const auto aside =
-            Isa::Multiply(Isa::Broadcast(factor),
-                          Isa::F32::Load(reinterpret_cast<const char *>(between + i)));
-        passed.shorter |= (Isa::BitsOf(Isa::Greater(way, length)) &
-                           Isa::BitsOf(Isa::Greater(way, aside)))
-                          << i;
-        passed.longer |= (Isa::BitsOf(Isa::Greater(length, way)) &
-                          Isa::BitsOf(Isa::Greater(length, aside)))
-                         << i;
+        const auto aside = Isa::Multiply(
+            Isa::Broadcast(factor), Isa::F32::Load(reinterpret_cast<const char *>(between + i)));
+        passed.shorter |=
+            (Isa::BitsOf(Isa::Greater(way, length)) & Isa::BitsOf(Isa::Greater(way, aside))) << i;
+        passed.longer |=
+            (Isa::BitsOf(Isa::Greater(length, way)) & Isa::BitsOf(Isa::Greater(length, aside)))
+            << i;
     }
     return passed;
 }

@@ -475,8 +475,8 @@ TEST_F(GraphBuilderTest, BatchesBeginAndEnd) {
             EXPECT_FALSE(builder.Step());  // nothing to do yet
             continue;
         }
-        // A batch is a small part of the graph.
-        EXPECT_LE(added, std::max<int>(1, builder.nodes() / 20));
+        // What is worked on at a time is a small part of the graph.
+        EXPECT_LE(added, std::max<int>(1, builder.nodes() / 10));
         added = 0;
         batches++;
         graph.Finish();

@@ -130,8 +130,16 @@ SampledCentre SampleCentre(Relation heap, IndexInfo *info, BuildState *state) {
     return {centre, longest};
 }
 
+void ShowProgress(const BuildState *state) {
+    pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE,
+                                 static_cast<int64>(state->builder->linked_rows()));
+}
+
 void Work(BuildState *state) {
-    while (state->builder->Step()) CHECK_FOR_INTERRUPTS();
+    while (state->builder->Step()) {
+        CHECK_FOR_INTERRUPTS();
+        ShowProgress(state);
+    }
 }
 
 void AddRow(Relation, ItemPointer tid, Datum *values, bool *isnull, bool, void *opaque) {
@@ -146,8 +154,7 @@ void AddRow(Relation, ItemPointer tid, Datum *values, bool *isnull, bool, void *
     if (state->builder->Add(state->vector.coordinates, state->vector.shortened,
                             state->vector.excess, ToRowId(tid), state->vector.copy))
         Work(state);
-    pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE,
-                                 static_cast<int64>(state->builder->rows()));
+    ShowProgress(state);
 }
 
 // Tables that grow with the rows count like records.
