@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <numeric>
 
 #include "core/hash.h"
 #include "core/parallel.h"
@@ -22,15 +23,10 @@ constexpr uint32_t kWindowPart = 10;      // a window is at most this part of th
 constexpr int kMostWindow = 1 << 16;      // has at most so many rows,
 constexpr size_t kWindowBytes = 8 << 20;  // and own vectors of at most so many bytes
 constexpr int kRowsPerLeader = 128;
+constexpr int kMostMates = 192;
 constexpr int kSearchedTogether = 8;  // near rows, by one thread
 constexpr auto kShortStep = std::chrono::milliseconds(15);
 constexpr auto kLongStep = std::chrono::milliseconds(50);
-
-// Integers that order as the floats do: registers of them are compared without branches.
-int32_t OrderedBits(float value) {
-    const auto bits = std::bit_cast<int32_t>(value);
-    return bits ^ (bits >> 31 & 0x7fffffff);
-}
 
 }  // namespace
 
@@ -138,8 +134,9 @@ GraphBuilder::GraphBuilder(const BuilderOptions &options, const Rotation &rotati
         scratch_[i].visited = Allocate<NodeId>(visited);
         scratch_[i].found = Allocate<LinkCandidate>(visited + batch_capacity_);
         scratch_[i].sorted = Allocate<LinkCandidate>(visited + batch_capacity_);
-        scratch_[i].order = Allocate<uint64_t>(visited + batch_capacity_);
-        scratch_[i].keys = Allocate<int32_t>(2 * (visited + batch_capacity_));
+        scratch_[i].order = Allocate<uint32_t>(visited + batch_capacity_);
+        scratch_[i].ranks = Allocate<uint32_t>(visited + batch_capacity_);
+        scratch_[i].keys = Allocate<float>(visited + batch_capacity_ + kKeyBlock);
         scratch_[i].expansion = Allocate<Expansion>(1);
         scratch_[i].node = Allocate<float>(shape.padded);
         if (!HasEdgeCodes()) scratch_[i].seen = Allocate<NodeId>(SeenSlotsFor(shape, widest));
@@ -424,50 +421,50 @@ void GraphBuilder::PrepareRow(BatchRow *row, const Row &of) noexcept {
     row->query = PrepareQuery(shape, row->rotated, false, row->query_memory);
 }
 
+// The distance of the `most`-th nearest candidate, or of the farthest if there are fewer.
+float GraphBuilder::FarthestOf(int count, int most, Scratch *scratch) noexcept {
+    float *keys = scratch->keys;
+    for (int i = 0; i < count; i++) keys[i] = scratch->found[i].distance;
+    if (count <= most) return *std::max_element(keys, keys + count);
+    std::nth_element(keys, keys + most - 1, keys + count);
+    return keys[most - 1];
+}
+
 // Brings the nearest `most` of the candidates to the front, in order, and returns how many there
 // are. What is farther than these is lost.
 int GraphBuilder::SortByDistance(int count, int most, Scratch *scratch) noexcept {
-    int32_t *keys = scratch->keys;
-    for (int i = 0; i < count; i++) keys[i] = OrderedBits(scratch->found[i].distance);
+    LinkCandidate *found = scratch->found;
     if (count > most) {
-        int32_t *sorted = keys + count;
-        std::copy_n(keys, count, sorted);
-        std::nth_element(sorted, sorted + most - 1, sorted + count);
-        const int32_t last = sorted[most - 1];
-        int equal = most - static_cast<int>(std::count_if(keys, keys + count,
-                                                          [=](int32_t key) { return key < last; }));
+        const float last = FarthestOf(count, most, scratch);
+        int equal = most;
+        for (int i = 0; i < count; i++) equal -= found[i].distance < last;
         int kept = 0;
         for (int i = 0; i < count; i++) {
-            if (keys[i] > last || (keys[i] == last && equal-- <= 0)) continue;
-            keys[kept] = keys[i];
-            scratch->found[kept++] = scratch->found[i];
+            if (found[i].distance > last || (found[i].distance == last && equal-- <= 0)) continue;
+            if (kept != i) found[kept] = found[i];
+            kept++;
         }
         count = kept;
     }
-    // To count how many are nearer takes as many comparisons as there are pairs, but no branches, a
-    // register of them at a time: up to some hundred that is faster than sorting.
     constexpr int kMostByRank = 512;
+    float *keys = scratch->keys;
+    for (int i = 0; i < count; i++) keys[i] = found[i].distance;
     if (count <= kMostByRank) {
-        for (int i = 0; i < count; i++) {
-            const int32_t key = keys[i];
-            int32_t rank = 0;
-            for (int j = 0; j < i; j++) rank += keys[j] <= key;
-            for (int j = i + 1; j < count; j++) rank += keys[j] < key;
-            scratch->sorted[rank] = scratch->found[i];
-        }
+        ActiveKernels().codes.rank(keys, count, scratch->ranks);
     } else {
-        for (int i = 0; i < count; i++)
-            scratch->order[i] =
-                static_cast<uint64_t>(static_cast<uint32_t>(keys[i]) ^ 0x80000000) << 32 | i;
-        std::sort(scratch->order, scratch->order + count);
-        for (int i = 0; i < count; i++)
-            scratch->sorted[i] = scratch->found[static_cast<uint32_t>(scratch->order[i])];
+        uint32_t *order = scratch->order;
+        std::iota(order, order + count, 0);
+        std::sort(order, order + count, [keys](uint32_t a, uint32_t b) {
+            return keys[a] < keys[b] || (keys[a] == keys[b] && a < b);
+        });
+        for (int i = 0; i < count; i++) scratch->ranks[order[i]] = static_cast<uint32_t>(i);
     }
+    for (int i = 0; i < count; i++) scratch->sorted[scratch->ranks[i]] = found[i];
     std::swap(scratch->found, scratch->sorted);
     return count;
 }
 
-// Searches one level from `starts`; fills scratch->found, sorted by distance, and returns how many.
+// Searches one level from `starts`; fills scratch->found and returns how many.
 int GraphBuilder::SearchLevel(const BatchRow &row, int level, int width, const Candidate *starts,
                               int start_count, Scratch *scratch) noexcept {
     const RecordShape &shape = options_.shape;
@@ -479,23 +476,26 @@ int GraphBuilder::SearchLevel(const BatchRow &row, int level, int width, const C
     for (int i = 0; i < start_count; i++) pool.Push(starts[i].key, starts[i].Link());
     LinkCandidate *found = scratch->found;
     int count = 0;
-    SearchGraph(store, pool, visited, scratch->expansion, [&](const Expansion &expansion) {
+    const auto visit = [&](const Expansion &expansion) {
         found[count++] = {expansion.link, expansion.distance, OwnVector(expansion.link.id), false};
-    });
-    return SortByDistance(count, pool_width_, scratch);
+    };
+    if (width < kWideDescentWidth / 2)
+        SearchGraph(store, pool, visited, scratch->expansion, visit);
+    else
+        SearchGraph<2>(store, pool, visited, scratch->expansion, visit);
+    return count;
 }
 
-// The rows before this one in the batch, which the graph does not know yet. Where a table is in the
-// order of its vectors, they are the nearest.
+// The last rows before this one in the batch, which the graph does not know yet: near ones follow
+// each other. Where a table is in the order of its vectors, they are the nearest of all.
 int GraphBuilder::AddMates(const BatchRow &row, int level, int count, Scratch *scratch) noexcept {
     const RecordShape &shape = options_.shape;
     LinkCandidate *found = scratch->found;
     const auto before = static_cast<int>(&row - batch_);
     // What is farther than all that is to be chosen from need not be sorted.
     const float bound = count < 2 * shape.edges ? std::numeric_limits<float>::infinity()
-                                                : found[count - 1].distance;
-    const int searched = count;
-    for (int i = 0; i < before; i++) {
+                                                : FarthestOf(count, pool_width_, scratch);
+    for (int i = level == 0 ? std::max(before - kMostMates, 0) : 0; i < before; i++) {
         const BatchRow &mate = batch_[i];
         if (mate.level < level) continue;
         const float distance = HasEdgeCodes() ? LinkDistance(shape, owns_[before], owns_[i])
@@ -503,7 +503,7 @@ int GraphBuilder::AddMates(const BatchRow &row, int level, int count, Scratch *s
         if (distance < bound)
             found[count++] = {{items_[mate.first_item + level].id, 0}, distance, owns_[i], false};
     }
-    return count > searched ? SortByDistance(count, pool_width_, scratch) : count;
+    return count;
 }
 
 // Chooses an item's neighbours among those that a search found.
@@ -529,6 +529,7 @@ bool GraphBuilder::SearchDown(BatchRow *row, int descent_width, Scratch *scratch
         int count = SearchLevel(*row, level, linked ? pool_width_ : descent_width, starts,
                                 level <= entry_level_ ? start_count : 0, scratch);
         if (level > 0 && level <= entry_level_) {
+            count = SortByDistance(count, pool_width_, scratch);
             start_count = std::min(count, kDescentEntries);
             for (int i = 0; i < start_count; i++) {
                 const LinkCandidate &start = scratch->found[i];
@@ -536,9 +537,11 @@ bool GraphBuilder::SearchDown(BatchRow *row, int descent_width, Scratch *scratch
                 starts[i] = {start.distance, below.id, below.generation, false};
             }
         }
-        if (linked) count = AddMates(*row, level, count, scratch);
+        if (linked)
+            count = SortByDistance(AddMates(*row, level, count, scratch), pool_width_, scratch);
         LinkCandidate *found = scratch->found;
-        far = level == 0 && count > 0 && IsFar(Record(found[0].link.id), found[0].distance);
+        far = level == 0 && count > 0 && IsInGraph(found[0].link.id) &&
+              IsFar(Record(found[0].link.id), found[0].distance);
         if (linked)
             Choose(found, count, &items_[row->first_item + level]);
         else if (level == 1)
@@ -588,9 +591,7 @@ EdgeResult GraphBuilder::Offer(const Item &item, NodeId target, float distance, 
     if (HasEdgeCodes()) {
         const BatchRow &row = batch_[item.row];
         const EdgeTarget newcomer = {{item.id, 0}, row.node, Record(item.id).header().Excess()};
-        const Sq8View own = OwnVector(target);
-        ActiveKernels().codes.decode_u8(own.codes, own.scale, own.offset, node, shape.padded);
-        return OfferEdge(record, node, newcomer, row.query, distance, kind);
+        return OfferEdge(record, OwnVector(target), node, newcomer, row.query, distance, kind);
     }
     const NodeLink newcomer = {item.id, 0};
     const GraphQuery &query = batch_[item.row].query;
@@ -604,18 +605,19 @@ EdgeResult GraphBuilder::Offer(const Item &item, NodeId target, float distance, 
 }
 
 // Offers the items [from, to) to those of their neighbours that belong to one part of the nodes.
-// Each node thus hears of them on one thread and in one order. The next one's record is asked for
-// while the current one is worked on.
+// Each node thus hears of them on one thread and in one order. The records of the next ones are
+// asked for while the current one is worked on.
 void GraphBuilder::LinkItems(int from, int to, int part, float *node) noexcept {
     struct Offered {
         const Item *item;
         int target;
     };
-    Offered waiting = {nullptr, 0};
-    const auto offer_waiting = [&] {
-        if (waiting.item != nullptr)
-            Offer(*waiting.item, waiting.item->targets[waiting.target],
-                  waiting.item->distances[waiting.target], OfferKind::kOrdinary, node);
+    constexpr uint32_t kAhead = 4;
+    Offered waiting[kAhead];
+    uint32_t first = 0, last = 0;
+    const auto offer_first = [&] {
+        const auto [item, at] = waiting[first++ % kAhead];
+        Offer(*item, item->targets[at], item->distances[at], OfferKind::kOrdinary, node);
     };
     for (int i = from; i < to; i++) {
         const Item &item = items_[i];
@@ -624,11 +626,11 @@ void GraphBuilder::LinkItems(int from, int to, int part, float *node) noexcept {
             if ((target * 0x9e3779b1u >> 8) % options_.threads != static_cast<uint32_t>(part))
                 continue;
             PrefetchRecord(target);
-            offer_waiting();
-            waiting = {&item, j};
+            if (last - first == kAhead) offer_first();
+            waiting[last++ % kAhead] = {&item, j};
         }
     }
-    offer_waiting();
+    while (first != last) offer_first();
 }
 
 bool GraphBuilder::AnchorAt(const Item &item, NodeId target, float distance, float *node) noexcept {

@@ -153,8 +153,9 @@ class GraphBuilder {
         NodeId *visited;
         LinkCandidate *found;
         LinkCandidate *sorted;  // takes turns with `found`
-        uint64_t *order;
-        int32_t *keys;
+        uint32_t *order;
+        float *keys;
+        uint32_t *ranks;
         Expansion *expansion;
         float *node;
         NodeId *seen;  // with node codes
@@ -194,13 +195,18 @@ class GraphBuilder {
         const int bytes = shape.own_inside ? shape.own + shape.own_bytes : kMost;
         for (int at = 0; at < bytes && at < kMost; at += 64) __builtin_prefetch(record + at);
     }
-    // As much as fits into the CPU's queue of misses; the rest comes while that is read.
+    // As much as fits into the CPU's queue of misses; the rest comes while that is read. What of
+    // the own vector is read first lies behind it.
     void PrefetchRecord(NodeId id) const {
-        constexpr int kMost = 1024;
+        constexpr int kMost = 1024, kMostOfOwn = 192;
         const char *record = Base(id);
         for (int at = 0; at < kMost; at += 64) __builtin_prefetch(record + at);
+        const int own = options_.shape.own_inside ? options_.shape.own : options_.shape.size;
+        for (int at = 0; at < kMostOfOwn; at += 64) __builtin_prefetch(record + own + at);
     }
     Sq8View OwnVector(NodeId id) const;
+    // Else it is of the batch, and its edges may be written just now.
+    bool IsInGraph(NodeId id) const { return Record(id).header().flags & kLinked; }
 
     void EncodeRow(const StagedRow &staged, float *rotated) noexcept;
     float LossScale(NodeId id) const { return Record(id).header().scale / 255; }
@@ -221,6 +227,7 @@ class GraphBuilder {
     int SearchLevel(const BatchRow &row, int level, int width, const Candidate *starts,
                     int start_count, Scratch *scratch) noexcept;
     int AddMates(const BatchRow &row, int level, int count, Scratch *scratch) noexcept;
+    static float FarthestOf(int count, int most, Scratch *scratch) noexcept;
     static int SortByDistance(int count, int most, Scratch *scratch) noexcept;
     void Choose(LinkCandidate *found, int count, Item *item) noexcept;
     void WriteItem(const BatchRow &row, const Item &item, Scratch *scratch) noexcept;

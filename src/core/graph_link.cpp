@@ -193,18 +193,35 @@ int MakePlace(const NodeRecord &record, float distance, OfferKind kind,
     return slot;
 }
 
-}  // namespace
-
-EdgeResult OfferEdge(const NodeRecord &record, const float *node, const EdgeTarget &newcomer,
-                     const GraphQuery &query, float distance, OfferKind kind) noexcept {
+// OfferEdge, with node() for the dequantized vector.
+template <class Node>
+EdgeResult OfferTo(const NodeRecord &record, const EdgeTarget &newcomer, const GraphQuery &query,
+                   float distance, OfferKind kind, Node node) noexcept {
     if (const auto answer = AnswerAtOnce(record, newcomer.link, kind)) return *answer;
     Neighborhood edges;
     ReadNeighborhood(record, query, distance, &edges);
     const int slot = MakePlace(record, distance, kind, &edges);
     if (slot < 0) return EdgeResult::kRefused;
-    SetEdge(record, slot, newcomer, node, distance);
+    SetEdge(record, slot, newcomer, node(), distance);
     record.SetAnchored(slot, kind == OfferKind::kAnchor);
     return EdgeResult::kAdded;
+}
+
+}  // namespace
+
+EdgeResult OfferEdge(const NodeRecord &record, const float *node, const EdgeTarget &newcomer,
+                     const GraphQuery &query, float distance, OfferKind kind) noexcept {
+    return OfferTo(record, newcomer, query, distance, kind, [=] { return node; });
+}
+
+EdgeResult OfferEdge(const NodeRecord &record, const Sq8View &own, float *node,
+                     const EdgeTarget &newcomer, const GraphQuery &query, float distance,
+                     OfferKind kind) noexcept {
+    return OfferTo(record, newcomer, query, distance, kind, [&]() -> const float * {
+        ActiveKernels().codes.decode_u8(own.codes, own.scale, own.offset, node,
+                                        record.shape().padded);
+        return node;
+    });
 }
 
 EdgeResult OfferNodeEdge(const NodeRecord &record, NodeLink newcomer, float distance,

@@ -68,6 +68,12 @@ NodeLink AnchoredLink(const NodeRecord &record, uint32_t choice) noexcept;
 EdgeResult OfferEdge(const NodeRecord &record, const float *node, const EdgeTarget &newcomer,
                      const GraphQuery &query, float distance, OfferKind kind) noexcept;
 
+// The same where the node's vector is not dequantized yet: that is needed only if the newcomer is
+// taken, and then put into `node`.
+EdgeResult OfferEdge(const NodeRecord &record, const Sq8View &own, float *node,
+                     const EdgeTarget &newcomer, const GraphQuery &query, float distance,
+                     OfferKind kind) noexcept;
+
 // Whether a query at `distance` from the node of `record`, the nearest that a search has found,
 // lies much farther away than most of the node's neighbours: then the search may have ended in a
 // wrong cluster. Where clusters are tight, all edges of a node stay within its own, and only the

@@ -293,8 +293,9 @@ concept GraphStore = std::is_trivially_destructible_v<Store> &&
 //
 // A record takes longer to come from memory than to be worked on. So the next node is chosen, and
 // asked for, before the current one is expanded: what that one brings competes for the node after.
-// A search then expands a few nodes more, and waits for hardly any.
-template <GraphStore Store, class Visit>
+// A search then expands a few nodes more, and waits for hardly any. Where nearly all of a wide pool
+// is expanded in the end, kAhead nodes may be chosen in advance at no loss.
+template <int kAhead = 1, GraphStore Store, class Visit>
 void SearchGraph(Store &store, Pool &pool, VisitedSet &visited, Expansion *expansion, Visit visit) {
     const auto choose = [&]() -> NodeLink {
         Candidate candidate;
@@ -305,10 +306,19 @@ void SearchGraph(Store &store, Pool &pool, VisitedSet &visited, Expansion *expan
         }
         return kNoLink;
     };
-    NodeLink next = choose();
-    while (next) {
-        const NodeLink link = next;
-        next = choose();
+    NodeLink coming[kAhead];
+    int count = 0;
+    const auto look_ahead = [&] {
+        while (count < kAhead) {
+            const NodeLink link = choose();
+            if (!link) return;
+            coming[count++] = link;
+        }
+    };
+    for (look_ahead(); count > 0;) {
+        const NodeLink link = coming[0];
+        std::copy(coming + 1, coming + count--, coming);
+        look_ahead();
         const bool expanded = store.Expand(link, pool.Bound(), expansion);
         if (expanded) {
             expansion->link = link;
@@ -318,7 +328,7 @@ void SearchGraph(Store &store, Pool &pool, VisitedSet &visited, Expansion *expan
                 if (!visited.Contains(neighbor.id)) pool.Push(neighbor.key, neighbor.Link());
             }
         }
-        if (!next) next = choose();
+        if (count == 0) look_ahead();
     }
 }
 

@@ -150,6 +150,12 @@ struct CodeKernels {
     // and above 0, no key NaN.
     size_t (*smallest)(const float *keys, size_t n) noexcept;
 
+    // Where each of n keys goes when they are sorted, equal ones in the order that they have.
+    // Compares all pairs, but without branches: up to some hundred keys that is faster than
+    // sorting. `keys` has room for a multiple of kKeyBlock, and the rest of it is filled; no key
+    // NaN.
+    void (*rank)(float *keys, size_t n, uint32_t *ranks) noexcept;
+
     // In place: multiplies by the factors, then the Walsh-Hadamard transform, not normalised; n a
     // power of two from 16 on.
     void (*hadamard)(float *values, const float *factors, size_t n) noexcept;

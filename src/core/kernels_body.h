@@ -298,6 +298,29 @@ size_t Smallest(const float *keys, size_t n) noexcept {
     }
 }
 
+template <class Isa>
+void Rank(float *keys, size_t n, uint32_t *ranks) noexcept {
+    const auto load = [keys](size_t i) {
+        return Isa::F32::Load(reinterpret_cast<const char *>(keys + i));
+    };
+    const size_t end = (n + Isa::kWidth - 1) / Isa::kWidth * Isa::kWidth;
+    for (size_t i = n; i < end; i++) keys[i] = __builtin_inff();
+    for (size_t i = 0; i < n; i++) {
+        const auto key = Isa::Broadcast(keys[i]);
+        // Before it what is not greater goes before it, behind it what is less.
+        const size_t own = i / Isa::kWidth * Isa::kWidth;
+        const uint32_t earlier = (1u << (i - own)) - 1, all = (1u << Isa::kWidth) - 1;
+        uint32_t rank = 0;
+        for (size_t j = 0; j < own; j += Isa::kWidth)
+            rank += __builtin_popcount(all & ~Isa::BitsOf(Isa::Greater(load(j), key)));
+        rank += __builtin_popcount(earlier & ~Isa::BitsOf(Isa::Greater(load(own), key)));
+        rank += __builtin_popcount(~earlier & Isa::BitsOf(Isa::Greater(key, load(own))));
+        for (size_t j = own + Isa::kWidth; j < end; j += Isa::kWidth)
+            rank += __builtin_popcount(Isa::BitsOf(Isa::Greater(key, load(j))));
+        ranks[i] = rank;
+    }
+}
+
 // 16 dimensions give two bytes of each plane, at every level. Bit order must not depend on the
 // machine's byte order.
 inline void StoreBits(uint8_t *to, uint32_t bits) noexcept {
@@ -628,7 +651,7 @@ constexpr Kernels MakeKernels(SimdLevel level, const char *name) {
         {Hamming<Isa>, Overlap<Isa>},
         {Estimate<Isa>, CompareEdges<Isa>, EncodeSigns<Isa>, EncodeLevels<Isa>, DotU8<Isa>,
          DotU8I16<Isa>, EncodeU8<Isa>, DecodeU8<Isa>, Sizes<Isa>, FillTable<Isa>, EncodeI16<Isa>,
-         Smallest<Isa>, Hadamard<Isa>},
+         Smallest<Isa>, Rank<Isa>, Hadamard<Isa>},
         HalfToFloats<Isa>,
         FloatsToHalf<Isa>,
     };
