@@ -417,6 +417,48 @@ TEST_P(CodeKernelsTest, BytesAreDecoded) {
     }
 }
 
+TEST_P(CodeKernelsTest, EdgesAreCompared) {
+    std::minstd_rand random(11);
+    std::uniform_int_distribution<int> whole(0, 5);  // many are equal
+    const float factor = 1.25f;
+    for (int round = 0; round < 200; round++) {
+        std::vector<float> lengths(kEdgeBatch), between(kEdgeBatch);
+        for (float &length : lengths) length = static_cast<float>(whole(random));
+        for (float &way : between) way = static_cast<float>(whole(random)) / factor;
+        if (round % 4 == 0) lengths[round % kEdgeBatch] = between[round % 31] = kNaN;
+        const auto distance = static_cast<float>(whole(random));
+        const PassedEdges passed =
+            KernelsOf(GetParam())
+                ->codes.compare_edges(lengths.data(), between.data(), distance, factor);
+        for (size_t i = 0; i < kEdgeBatch; i++) {
+            const bool shorter = lengths[i] < distance && factor * between[i] < distance;
+            const bool longer = lengths[i] > distance && factor * between[i] < lengths[i];
+            EXPECT_EQ(passed.shorter >> i & 1, shorter) << i;
+            EXPECT_EQ(passed.longer >> i & 1, longer) << i;
+        }
+    }
+}
+
+TEST_P(CodeKernelsTest, RanksAreThoseOfAStableSort) {
+    std::minstd_rand random(12);
+    std::uniform_int_distribution<int> whole(-40, 40);  // many are equal
+    for (size_t n = 0; n < 200; n++) {
+        std::vector<float> keys((n / kKeyBlock + 1) * kKeyBlock, kNaN);
+        std::vector<uint32_t> order(n), ranks(n + 1, 4711);
+        for (size_t i = 0; i < n; i++) {
+            keys[i] = static_cast<float>(whole(random));
+            if (n % 5 == 0 && i % 7 == 0) keys[i] = kInfinity;
+            order[i] = static_cast<uint32_t>(i);
+        }
+        const std::vector<float> before = keys;
+        std::stable_sort(order.begin(), order.end(),
+                         [&](uint32_t a, uint32_t b) { return before[a] < before[b]; });
+        KernelsOf(GetParam())->codes.rank(keys.data(), n, ranks.data());
+        for (size_t i = 0; i < n; i++) EXPECT_EQ(ranks[order[i]], i) << n;
+        EXPECT_EQ(ranks[n], 4711);
+    }
+}
+
 TEST_P(CodeKernelsTest, SizesAreThoseOfTheValues) {
     std::minstd_rand random(13);
     std::normal_distribution<float> value;
