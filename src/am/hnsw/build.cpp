@@ -13,6 +13,7 @@
 #include "pg/pause_point.h"
 #include "pg/temporary_memory.h"
 #include "store/page.h"
+#include "types/argument.h"
 
 namespace vecx::hnsw {
 namespace {
@@ -38,6 +39,7 @@ struct BuildState {
     GraphBuilder *builder;
     NodeVector vector;
     MemoryContext row_context;  // what reading a row leaves behind
+    CallSite *site;             // of values out of line, which follow each other
     double rows;                // of the table that were seen
 
     // Of the sample.
@@ -147,7 +149,11 @@ void AddRow(Relation, ItemPointer tid, Datum *values, bool *isnull, bool, void *
     state->rows++;
     if (isnull[0]) return;
     const MemoryContext before = MemoryContextSwitchTo(state->row_context);
-    const bool indexed = ReadNodeVector(*state->graph, values[0], &state->vector);
+    varlena *raw = RawValue(values[0]);
+    const Datum value = VARATT_IS_EXTERNAL(raw)
+                            ? PointerGetDatum(DetoastedOutOfLine(raw, state->site, 0))
+                            : values[0];
+    const bool indexed = ReadNodeVector(*state->graph, value, &state->vector);
     MemoryContextSwitchTo(before);
     MemoryContextReset(state->row_context);
     if (!indexed) return;
@@ -203,6 +209,7 @@ IndexBuildResult *Build(Relation heap, Relation index, IndexInfo *info) {
     BuildState state = {};
     state.index = index;
     state.row_context = AllocSetContextCreate(context, "hnsw build row", ALLOCSET_DEFAULT_SIZES);
+    state.site = new (palloc(sizeof(CallSite))) CallSite();
 
     SetPhase(kSampling);
     state.graph = NewGraph(index, {});
