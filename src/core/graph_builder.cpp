@@ -167,7 +167,9 @@ NodeId GraphBuilder::NewNode() {
         chunks_[chunk] = static_cast<char *>(
             options_.allocate_records(options_.allocate_state, stride_ << chunk_shift_));
     node_count_++;
-    memset(Base(id), 0, stride_);
+    // Initialize clears the record; codes and copies are written as a whole.
+    memset(Base(id), 0, sizeof(NodeHeader));
+    if (!HasEdgeCodes()) memset(Base(id) + options_.shape.size, 0, stride_ - options_.shape.size);
     return id;
 }
 
