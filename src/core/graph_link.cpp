@@ -128,45 +128,44 @@ bool JudgeNewcomer(const RecordShape &shape, float distance, Neighborhood *edges
     return true;
 }
 
-// The slot of the longest of those edges, the first of them if several are; -1 if there is none.
-int FarthestOf(const Neighborhood &edges, const uint32_t *set, int words) noexcept {
-    int farthest = -1;
+// The slot of the longest of those edges, or with `sign` -1 of the shortest, the first of them if
+// several are; -1 if there is none.
+int ExtremeOf(const Neighborhood &edges, const uint32_t *set, int words, float sign) noexcept {
+    int extreme = -1;
     float length = 0;
     for (int word = 0; word < words; word++)
         for (uint32_t left = set[word]; left != 0; left &= left - 1) {
             const int slot = word * kBatch + std::countr_zero(left);
-            if (farthest >= 0 && !(edges.lengths[slot] > length)) continue;
-            farthest = slot;
-            length = edges.lengths[slot];
+            if (extreme >= 0 && !(sign * edges.lengths[slot] > length)) continue;
+            extreme = slot;
+            length = sign * edges.lengths[slot];
         }
-    return farthest;
+    return extreme;
 }
 
-// The slot for the newcomer: a free one; else the farthest filling; else, if it is kept itself, the
-// farthest kept. -1 if there is none.
+// The slot for the newcomer: a free one; else, if it is kept itself, the nearest filling, which
+// says least that the kept ones do not, or else the farthest kept. -1 if there is none.
 int ChooseSlot(const NodeRecord &record, const Neighborhood &edges, float distance, bool kept,
                OfferKind kind) noexcept {
     const RecordShape &shape = record.shape();
     for (int slot = 0; slot < shape.edges; slot++)
         if (record.Ids()[slot] == kNoNode) return slot;
+    const bool anchor = kind == OfferKind::kAnchor;
+    if (!kept && !anchor) return -1;
     uint32_t choice[kMaxEdges / kBatch];
-    const auto farthest_of = [&](bool of_kept) {
+    const auto extreme_of = [&](bool of_kept, float sign) {
         for (int word = 0; word < shape.MaskWords(); word++) {
             const int slots = std::min(shape.edges - word * kBatch, kBatch);
             const uint32_t all = 0xffffffff >> (kBatch - slots);
             choice[word] =
                 (of_kept ? edges.kept[word] : ~edges.kept[word]) & ~record.Anchored()[word] & all;
         }
-        return FarthestOf(edges, choice, shape.MaskWords());
+        return ExtremeOf(edges, choice, shape.MaskWords(), sign);
     };
-    const int filling = farthest_of(false);
-    if (filling >= 0)
-        return kind == OfferKind::kAnchor || kept || distance < edges.lengths[filling] ? filling
-                                                                                       : -1;
-    if (kind == OfferKind::kOrdinary && !kept) return -1;
-    const int farthest = farthest_of(true);
-    if (kind == OfferKind::kAnchor) return farthest;
-    return farthest >= 0 && distance < edges.lengths[farthest] ? farthest : -1;
+    const int filling = extreme_of(false, -1);
+    if (filling >= 0) return filling;
+    const int farthest = extreme_of(true, 1);
+    return farthest >= 0 && (anchor || distance < edges.lengths[farthest]) ? farthest : -1;
 }
 
 // Where the offer leads before any distance is looked at; no value: they decide.

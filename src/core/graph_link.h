@@ -6,6 +6,11 @@
 // neighbour is nearer to its end than its start is. Superfluous edges fill what room is left, since
 // a batch of estimates costs the same for 14 edges and for 32, and a mask in the record remembers
 // which edges were kept by the rule: without it, late edges push out the bridges between clusters.
+//
+// A late edge that is only filling takes free slots only, and a kept one takes the place of the
+// nearest filling. What is near can be reached by a kept edge; the farther filling leads to
+// outliers, which lose other edges to them as the graph grows, and which are what the largest inner
+// products are found at.
 
 #pragma once
 
@@ -44,9 +49,9 @@ void WriteEdges(const NodeRecord &record, const float *node, const LinkCandidate
 
 enum class EdgeResult { kRefused, kPresent, kAdded };
 
-// An ordinary offer is taken if it improves the neighbourhood. Outliers would then be refused by
-// all, and no search could find them: so each node is anchored at one neighbour, which takes it in
-// any case and never gives it up. A node anchors at most half as many as it has edges.
+// An ordinary offer is taken if the rule keeps it, or there is room. Outliers would then be refused
+// by all, and no search could find them: so each node is anchored at one neighbour, which takes it
+// in any case and never gives it up. A node anchors at most half as many as it has edges.
 enum class OfferKind { kOrdinary, kAnchor };
 
 // The other end of an anchor: the node keeps an edge to where it is anchored, in place of its

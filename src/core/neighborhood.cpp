@@ -20,8 +20,11 @@ int Neighborhood::ChooseSlot(float distance) const noexcept {
         if (!kept_newcomer_ || record_.IsAnchored(slot)) continue;
         const bool passed =
             std::find(passed_, passed_ + passed_count_, slot) != passed_ + passed_count_;
-        int &victim = kept_[slot] && !passed ? farthest : filling;
-        if (victim < 0 || lengths_[slot] > lengths_[victim]) victim = slot;
+        if (!kept_[slot] || passed) {
+            if (filling < 0 || lengths_[slot] < lengths_[filling]) filling = slot;
+        } else if (farthest < 0 || lengths_[slot] > lengths_[farthest]) {
+            farthest = slot;
+        }
     }
     if (filling >= 0) return filling;
     return farthest >= 0 && distance < lengths_[farthest] ? farthest : -1;

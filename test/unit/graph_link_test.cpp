@@ -160,7 +160,6 @@ enum class Outcome {
     kFreeKept,
     kFreeFilling,
     kFillingByKept,
-    kFillingByNearer,
     kFillingDemoted,  // it was kept until this newcomer
     kKept,
     kRefusedNotKept,
@@ -222,8 +221,8 @@ Expected NaiveOffer(const NodeRecord &record, NodeLink newcomer, const GraphQuer
             continue;
         }
         if (record.IsAnchored(slot)) continue;
-        int &farthest = mask[slot] ? kept : filling;
-        if (farthest < 0 || lengths[slot] >= lengths[farthest]) farthest = slot;
+        if (mask[slot] && (kept < 0 || lengths[slot] >= lengths[kept])) kept = slot;
+        if (!mask[slot] && (filling < 0 || lengths[slot] <= lengths[filling])) filling = slot;
     }
     if (anchor) {
         expected.slot = free >= 0 ? free : filling >= 0 ? filling : kept;
@@ -233,10 +232,8 @@ Expected NaiveOffer(const NodeRecord &record, NodeLink newcomer, const GraphQuer
     } else if (free >= 0) {
         expected.outcome = expected.kept ? Outcome::kFreeKept : Outcome::kFreeFilling;
         expected.slot = free;
-    } else if (filling >= 0 && (expected.kept || distance < lengths[filling])) {
-        expected.outcome = was_kept[filling] ? Outcome::kFillingDemoted
-                           : expected.kept   ? Outcome::kFillingByKept
-                                             : Outcome::kFillingByNearer;
+    } else if (filling >= 0 && expected.kept) {
+        expected.outcome = was_kept[filling] ? Outcome::kFillingDemoted : Outcome::kFillingByKept;
         expected.slot = filling;
     } else if (filling < 0 && expected.kept && kept >= 0 && distance < lengths[kept]) {
         expected.outcome = Outcome::kKept;
@@ -327,7 +324,7 @@ TEST_P(OfferEdgeTest, AgreesWithTheRule) {
     }
     for (Outcome outcome :
          {Outcome::kPresent, Outcome::kFreeKept, Outcome::kFreeFilling, Outcome::kFillingByKept,
-          Outcome::kFillingByNearer, Outcome::kFillingDemoted, Outcome::kRefusedNotKept})
+          Outcome::kFillingDemoted, Outcome::kRefusedNotKept})
         EXPECT_GT(seen_[outcome], 3) << static_cast<int>(outcome);
 }
 

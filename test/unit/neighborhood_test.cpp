@@ -69,8 +69,10 @@ class NeighborhoodTest : public testing::TestWithParam<int> {
                 kPruneFactor * Between(record.Ids()[slot], newcomer) < length)
                 after[slot] = false;
             if (record.IsAnchored(slot)) continue;
-            int &victim = after[slot] ? farthest : filling;
-            if (victim < 0 || length > EdgeLength(record, victim)) victim = slot;
+            if (after[slot] && (farthest < 0 || length > EdgeLength(record, farthest)))
+                farthest = slot;
+            if (!after[slot] && (filling < 0 || length < EdgeLength(record, filling)))
+                filling = slot;
         }
         if (expected.slot < 0 && keep)
             expected.slot = filling >= 0                                               ? filling
