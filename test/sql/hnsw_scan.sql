@@ -164,9 +164,17 @@ INSERT INTO hnsw_scan_alike SELECT 2 * i + 1, ARRAY[1.5 + 0.0001220703125, i, 1,
 SELECT id FROM hnsw_scan_alike ORDER BY v <-> '[2,280,1,1,1,1,1,1]' LIMIT 2;
 SELECT rows, duplicates FROM vecx_index_info('hnsw_scan_alike_index');
 
+-- Rows whose 8-bit vectors tell their order, so that their copies are not read, among others, in a scan that goes on: in order all the same.
+SET hnsw.ef_search = 10;
+CREATE TABLE hnsw_scan_apart (id int, v vector(100));
+INSERT INTO hnsw_scan_apart SELECT i, pg_temp.make(i, 100) * array_fill(1 + i % 7 * 0.1, ARRAY[100])::vector FROM generate_series(1, 3000) i;
+CREATE INDEX hnsw_scan_apart_index ON hnsw_scan_apart USING hnsw (v vector_l2_ops);
+SELECT count(*), count(*) FILTER (WHERE distance < before) AS inversions FROM (SELECT distance, lag(distance) OVER (PARTITION BY k ORDER BY place) AS before FROM generate_series(1, 20) k, LATERAL (SELECT pg_temp.make(10000 + k, 100) AS q OFFSET 0) query, LATERAL (SELECT row_number() OVER () AS place, v <-> q AS distance FROM (SELECT v FROM hnsw_scan_apart ORDER BY v <-> q LIMIT 200) found) numbered) pairs;
+RESET hnsw.ef_search;
+
 -- Copies that end where their page ends.
 CREATE TABLE hnsw_scan_full (id int, v vector);
 INSERT INTO hnsw_scan_full SELECT i, pg_temp.make(i, 5426) FROM generate_series(1, 30) i;
 CREATE INDEX hnsw_scan_full_index ON hnsw_scan_full USING hnsw ((v::vector(5426)) vector_ip_ops);
 SELECT count(*) FROM (SELECT id FROM hnsw_scan_full ORDER BY v::vector(5426) <#> pg_temp.make(5, 5426)) found;
-DROP TABLE hnsw_scan, hnsw_scan_equal, hnsw_scan_near, hnsw_scan_alike, hnsw_scan_full;
+DROP TABLE hnsw_scan, hnsw_scan_equal, hnsw_scan_near, hnsw_scan_alike, hnsw_scan_apart, hnsw_scan_full;
