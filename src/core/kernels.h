@@ -161,6 +161,25 @@ struct CodeKernels {
     void (*hadamard)(float *values, const float *factors, size_t n) noexcept;
 };
 
+// Inner products of many rows with many columns, a tile of rows with a panel of columns at a time:
+// see core/tiles.h, which packs both. Arrays are aligned to 64.
+struct TileKernels {
+    size_t rows;   // in a tile, at most kMostTileRows
+    size_t panel;  // columns in a panel: a multiple of 8, at most kMostPanel
+
+    // sums[r * panel + c] = (add ? that : 0) + the sum over i < n of tile[i * rows + r] *
+    // columns[i * panel + c].
+    void (*multiply)(const float *tile, const float *columns, size_t n, bool add,
+                     float *sums) noexcept;
+
+    // For each row and each place in a panel, the least key so far and its column: key = addends[c]
+    // + factors[c] * sums[r * panel + c], column = first + c, which a float holds exactly. Where
+    // keys are equal the column that came first stays; NaN is never the least.
+    void (*nearest)(const float *sums, const float *factors, const float *addends, float first,
+                    float *keys, float *columns) noexcept;
+};
+constexpr size_t kMostTileRows = 12, kMostPanel = 32;
+
 struct Kernels {
     SimdLevel level;
     const char *name;  // as in the setting vecx.simd
@@ -168,6 +187,7 @@ struct Kernels {
     DistanceKernels f16;
     BitKernels bits;
     CodeKernels codes;
+    TileKernels tiles;
     // IEEE binary16 to binary32 and back (round to nearest even; too large becomes infinity).
     void (*half_to_float)(const void *half, float *out, size_t n) noexcept;
     void (*float_to_half)(const void *values, uint16_t *out, size_t n) noexcept;

@@ -23,6 +23,7 @@ constexpr int32_t kTailMasks[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 
 
 struct Avx2 {
     static constexpr size_t kWidth = 8;
+    static constexpr size_t kTileRows = 6;
     using Floats = __m256;
 
     static Floats Zero() noexcept { return _mm256_setzero_ps(); }

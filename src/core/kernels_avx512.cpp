@@ -27,6 +27,7 @@ namespace {
 
 struct Avx512 {
     static constexpr size_t kWidth = 16;
+    static constexpr size_t kTileRows = 12;
     using Floats = __m512;
 
     static Floats Zero() noexcept { return _mm512_setzero_ps(); }

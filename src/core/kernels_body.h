@@ -18,6 +18,7 @@
 //   kShorts, Shorts         16-bit integers in a register, and the register; Load and LoadTail of
 //                           struct BytesAsShorts and struct ShortsInMemory
 //   Integers, ZeroIntegers, AddProducts(sum, shorts, shorts), AddIntegers, ReduceIntegers
+//   kTileRows               rows whose products with two registers of columns are summed at once
 //   SumEntries(codes, entries, rows, sums)   one plane of CodeKernels::estimate: 32 sums as floats
 //   kBytes, Bytes           bytes in a register of bits, and the register
 //   LoadBytes, LoadBytesTail, And, Or, Xor
@@ -630,6 +631,63 @@ void Hadamard(float *values, const float *factors, size_t n) noexcept {
     }
 }
 
+template <class Isa>
+typename Isa::Floats LoadFloats(const float *from) noexcept {
+    return Isa::F32::Load(reinterpret_cast<const char *>(from));
+}
+
+// All sums stay in registers: two of columns and kTileRows of rows, so that each value read from
+// memory is used in two multiplications or in kTileRows.
+template <class Isa>
+void MultiplyTile(const float *tile, const float *columns, size_t n, bool add,
+                  float *sums) noexcept {
+    using Floats = typename Isa::Floats;
+    constexpr size_t kRows = Isa::kTileRows, kPanel = 2 * Isa::kWidth;
+    Floats low[kRows], high[kRows];
+#pragma GCC unroll 16
+    for (size_t r = 0; r < kRows; r++) {
+        low[r] = add ? LoadFloats<Isa>(sums + r * kPanel) : Isa::Zero();
+        high[r] = add ? LoadFloats<Isa>(sums + r * kPanel + Isa::kWidth) : Isa::Zero();
+    }
+    for (size_t i = 0; i < n; i++) {
+        const Floats left = LoadFloats<Isa>(columns), right = LoadFloats<Isa>(columns + Isa::kWidth);
+#pragma GCC unroll 16
+        for (size_t r = 0; r < kRows; r++) {
+            const Floats value = Isa::Broadcast(tile[r]);
+            low[r] = Isa::MultiplyAdd(value, left, low[r]);
+            high[r] = Isa::MultiplyAdd(value, right, high[r]);
+        }
+        tile += kRows;
+        columns += kPanel;
+    }
+#pragma GCC unroll 16
+    for (size_t r = 0; r < kRows; r++) {
+        Isa::Store(sums + r * kPanel, low[r]);
+        Isa::Store(sums + r * kPanel + Isa::kWidth, high[r]);
+    }
+}
+
+template <class Isa>
+void NearestInPanel(const float *sums, const float *factors, const float *addends, float first,
+                    float *keys, float *columns) noexcept {
+    using Floats = typename Isa::Floats;
+    constexpr size_t kPanel = 2 * Isa::kWidth;
+    static constexpr float kPlaces[] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10,
+                                        11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+                                        22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
+    for (size_t half = 0; half < kPanel; half += Isa::kWidth) {
+        const Floats factor = LoadFloats<Isa>(factors + half), addend = LoadFloats<Isa>(addends + half);
+        const Floats column = Isa::Add(Isa::Broadcast(first), LoadFloats<Isa>(kPlaces + half));
+        for (size_t at = half; at < Isa::kTileRows * kPanel; at += kPanel) {
+            const Floats key = Isa::MultiplyAdd(factor, LoadFloats<Isa>(sums + at), addend);
+            const Floats best = LoadFloats<Isa>(keys + at);
+            const auto less = Isa::Greater(best, key);
+            Isa::Store(keys + at, Isa::Select(less, key, best));
+            Isa::Store(columns + at, Isa::Select(less, column, LoadFloats<Isa>(columns + at)));
+        }
+    }
+}
+
 template <class Isa, class Element>
 constexpr DistanceKernels DistanceKernelsOf() {
     return {
@@ -652,6 +710,7 @@ constexpr Kernels MakeKernels(SimdLevel level, const char *name) {
         {Estimate<Isa>, CompareEdges<Isa>, EncodeSigns<Isa>, EncodeLevels<Isa>, DotU8<Isa>,
          DotU8I16<Isa>, EncodeU8<Isa>, DecodeU8<Isa>, Sizes<Isa>, FillTable<Isa>, EncodeI16<Isa>,
          Smallest<Isa>, Rank<Isa>, Hadamard<Isa>},
+        {Isa::kTileRows, 2 * Isa::kWidth, MultiplyTile<Isa>, NearestInPanel<Isa>},
         HalfToFloats<Isa>,
         FloatsToHalf<Isa>,
     };

@@ -14,6 +14,7 @@ namespace {
 
 struct Neon {
     static constexpr size_t kWidth = 4;
+    static constexpr size_t kTileRows = 12;
     using Floats = float32x4_t;
 
     static Floats Zero() noexcept { return vdupq_n_f32(0); }

@@ -24,6 +24,7 @@ T LoadUnaligned(const void *from) noexcept {
 
 struct Scalar {
     static constexpr size_t kWidth = 4;
+    static constexpr size_t kTileRows = 6;
     using Floats __attribute__((vector_size(16))) = float;
     using Words __attribute__((vector_size(16))) = int32_t;
 

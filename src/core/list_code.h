@@ -143,8 +143,8 @@ struct ListProbe {
     float base;
     float distance;  // |q - c|
 };
-// `centroid_key`: what CentroidKeys gave with the metric (cosine: 1 - <q, c>, both as they are);
-// `centroid_norm`: squared length of the centroid as it is. Not needed for flat.
+// `centroid_key`: what CentroidKeys gave with the metric; `centroid_norm`: squared length of the
+// centroid as it is. Not needed for flat.
 ListProbe ProbeList(const ListQuery &query, float centroid_key, float centroid_norm) noexcept;
 
 struct CodePiece {

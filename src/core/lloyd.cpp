@@ -1,0 +1,428 @@
+// One run of k-means; see the header.
+
+#include "core/lloyd.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+namespace vecx {
+namespace {
+
+constexpr size_t kBlockRows = 96;     // a multiple of every level's tile
+constexpr double kBlockWork = 2e8;    // multiplications in a block, at most, if rows are many
+constexpr size_t kMeanWidth = 256;    // dimensions of a mean that are summed at once
+constexpr size_t kMeanRows = 64;      // summed as floats, before their sum is added as doubles
+constexpr size_t kCentreRows = 1024;  // enough for a point among the rows
+constexpr uint32_t kSeedRounds = 16;  // after which all seeds are drawn
+constexpr uint32_t kLeastRound = 32;  // seeds
+
+// Where lists are to be even, a row counts by its distance from so many times the mean on.
+constexpr double kFarRow = 4;
+
+// Squared distances below this part of the squared length are rounding errors.
+constexpr float kRounding = 4e-6f;
+
+// Lists of more than so many times the mean length give rows away, to lists of less than this part
+// of it.
+constexpr uint32_t kLongList = 4;
+constexpr uint32_t kShortList = 8;
+
+uint32_t RoundSeeds(uint32_t lists) {
+    return std::max(kLeastRound, (lists + kSeedRounds - 1) / kSeedRounds);
+}
+
+size_t BlockRowsFor(const LloydOptions &options) {
+    const double work =
+        static_cast<double>(options.lists) * static_cast<double>(options.dimensions);
+    const double rows = std::clamp(kBlockWork / work, 12.0, static_cast<double>(kBlockRows));
+    return static_cast<size_t>(rows) / 12 * 12;
+}
+
+float Positive(float distance, float scale) { return distance > kRounding * scale ? distance : 0; }
+
+}  // namespace
+
+void Lloyd::Carve(Carver *carver) {
+    const TileKernels &kernels = ActiveKernels().tiles;
+    const size_t n = options_.dimensions, rows = options_.rows, lists = options_.lists;
+    centre_ = carver->Take<float>(n);
+    distances_ = carver->Take<float>(rows);
+    inverses_ = options_.spherical ? carver->Take<float>(rows) : nullptr;
+    norms_ = options_.spherical ? nullptr : carver->Take<float>(rows);
+    weights_ = carver->Take<double>(Blocks());
+    order_ = carver->Take<uint32_t>(rows);
+    starts_ = carver->Take<uint32_t>(lists + 1);
+    counts_ = carver->Take<uint32_t>(lists);
+    costs_ = carver->Take<double>(lists);
+    nearest_ = carver->Take<uint32_t>(options_.threads * kBlockRows);
+    keys_ = carver->Take<float>(options_.threads * kBlockRows);
+    scratch_ = carver->Take<TileScratch>(options_.threads);
+    for (int thread = 0; thread < options_.threads; thread++) {
+        const TileScratch scratch = TakeTileScratch(carver, kernels, kBlockRows / kernels.rows, n);
+        if (scratch_ != nullptr) scratch_[thread] = scratch;
+    }
+    columns_ = TakeColumns(carver, lists, n);
+    const uint32_t round = std::min(RoundSeeds(options_.lists), options_.lists);
+    seeds_ = TakeColumns(carver, round, n);
+    seed_vectors_ = carver->Take<float>(round * n);
+}
+
+size_t Lloyd::MemoryBytes(const LloydOptions &options) {
+    Carver counter(nullptr);
+    Lloyd(options, {}, nullptr, nullptr, nullptr).Carve(&counter);
+    return counter.taken();
+}
+
+Lloyd::Lloyd(const LloydOptions &options, const LloydRows &rows, float *centroids,
+             uint32_t *assignment, void *memory)
+    : options_(options),
+      rows_(rows),
+      centroids_(centroids),
+      assignment_(assignment),
+      random_(options.seed),
+      slices_(options.threads),
+      block_rows_(BlockRowsFor(options)),
+      mean_parts_((options.dimensions + kMeanWidth - 1) / kMeanWidth),
+      mean_width_((options.dimensions + mean_parts_ - 1) / mean_parts_) {
+    if (memory == nullptr) return;
+    Carver carver(memory);
+    Carve(&carver);
+}
+
+// A point in the middle, by an even choice of the rows: without it the differences of long vectors
+// would cancel.
+void Lloyd::FindCentre() noexcept {
+    const size_t n = options_.dimensions, count = std::min(options_.rows, kCentreRows);
+    std::fill_n(centre_, n, 0.0f);
+    if (options_.spherical) return;
+    const float factor = 1 / static_cast<float>(count);
+    for (size_t i = 0; i < count; i++) {
+        const float *row = rows_.Row(i * options_.rows / count);
+        for (size_t j = 0; j < n; j++) centre_[j] += factor * row[j];
+    }
+}
+
+// The mean of a list's rows in some dimensions; spherical: the direction of the sum of the rows'
+// directions, yet of any length.
+void Lloyd::MeansPiece(size_t piece) noexcept {
+    const size_t list = piece / mean_parts_, first = piece % mean_parts_ * mean_width_;
+    if (counts_[list] == 0) return;
+    const size_t begin = starts_[list], end = starts_[list + 1];
+    const size_t width = std::min(mean_width_, options_.dimensions - first);
+    float *mean = centroids_ + list * options_.dimensions + first;
+    double sums[kMeanWidth] = {};
+    float part[kMeanWidth];
+    for (size_t at = begin; at < end; at += kMeanRows) {
+        std::fill_n(part, width, 0.0f);
+        for (size_t i = at; i < std::min(at + kMeanRows, end); i++) {
+            const uint32_t row = order_[i];
+            const float *vector = rows_.Row(row) + first;
+            const float weight = inverses_ != nullptr ? inverses_[row] : 1;
+            for (size_t j = 0; j < width; j++) part[j] += weight * vector[j];
+        }
+        for (size_t j = 0; j < width; j++) sums[j] += part[j];
+    }
+    const double factor = 1 / static_cast<double>(end - begin);
+    for (size_t j = 0; j < width; j++) mean[j] = static_cast<float>(sums[j] * factor);
+}
+
+void Lloyd::Pack(size_t begin, size_t end, int thread, const float **rows) noexcept {
+    for (size_t i = begin; i < end; i++) rows[i - begin] = rows_.Row(i);
+    const float *centre = options_.spherical ? nullptr : centre_;
+    PackTiles(*columns_.kernels, rows, end - begin, options_.dimensions, centre,
+              scratch_[thread].tiles);
+}
+
+// What is needed of each row, and the distances before there is a seed.
+void Lloyd::MeasureBlock(size_t block) noexcept {
+    const size_t begin = block * block_rows_;
+    const size_t end = std::min(begin + block_rows_, options_.rows);
+    const DistanceKernels &kernels = ActiveKernels().f32;
+    for (size_t i = begin; i < end; i++) {
+        if (options_.spherical) {
+            const double norm = kernels.squared_norm(rows_.Row(i), options_.dimensions);
+            inverses_[i] = norm > 0 ? static_cast<float>(1 / std::sqrt(norm)) : 0;
+        } else {
+            norms_[i] = kernels.l2_squared(rows_.Row(i), centre_, options_.dimensions);
+        }
+        distances_[i] = std::numeric_limits<float>::max();
+    }
+}
+
+// Distances to the nearest seed, now that there are those of another round.
+void Lloyd::SeedBlock(size_t block, int thread) noexcept {
+    const size_t begin = block * block_rows_;
+    const size_t end = std::min(begin + block_rows_, options_.rows);
+    const float *rows[kBlockRows];
+    Pack(begin, end, thread, rows);
+    uint32_t *nearest = nearest_ + thread * kBlockRows;
+    float *keys = keys_ + thread * kBlockRows;
+    SearchColumns(seeds_, end - begin, scratch_[thread], nearest, keys);
+    for (size_t i = begin; i < end; i++) {
+        const float key = keys[i - begin];
+        const float distance = options_.spherical ? Positive(1 + key * inverses_[i], 1)
+                                                  : Positive(norms_[i] + key, norms_[i]);
+        distances_[i] = std::min(distances_[i], distance);
+    }
+}
+
+double Lloyd::WeightOf(float distance) const {
+    if (distance == 0) return 0;
+    return options_.even ? std::max(1.0, distance * weight_scale_) : distance;
+}
+
+void Lloyd::WeighBlock(size_t block) noexcept {
+    const size_t begin = block * block_rows_;
+    const size_t end = std::min(begin + block_rows_, options_.rows);
+    double weight = 0;
+    for (size_t i = begin; i < end; i++) weight += WeightOf(distances_[i]);
+    weights_[block] = weight;
+}
+
+void Lloyd::AssignBlock(size_t block, int thread) noexcept {
+    const size_t begin = block * block_rows_;
+    const size_t end = std::min(begin + block_rows_, options_.rows);
+    const float *rows[kBlockRows];
+    Pack(begin, end, thread, rows);
+    float *keys = keys_ + thread * kBlockRows;
+    SearchColumns(columns_, end - begin, scratch_[thread], assignment_ + begin, keys);
+    for (size_t i = begin; i < end; i++) {
+        const float key = keys[i - begin];
+        distances_[i] = options_.spherical ? Positive(1 + key * inverses_[i], 1)
+                                           : Positive(norms_[i] + key, norms_[i]);
+    }
+}
+
+// A row that is no seed yet, in proportion to its distance; options_.rows if all are at one.
+uint32_t Lloyd::DrawRow() {
+    double total = 0;
+    for (size_t block = 0; block < Blocks(); block++) total += weights_[block];
+    const auto none = static_cast<uint32_t>(options_.rows);
+    if (!(total > 0)) return none;
+    double rest = static_cast<double>(random_.Next() >> 11) * 0x1p-53 * total;
+    size_t block = 0;
+    for (; block + 1 < Blocks() && rest >= weights_[block]; block++) rest -= weights_[block];
+    // Rounding may lead to a block, or past a row, of weight 0.
+    uint32_t found = none;
+    for (size_t tried = 0; tried < Blocks() && found == none; tried++) {
+        const size_t begin = (block + tried) % Blocks() * block_rows_;
+        const size_t end = std::min(begin + block_rows_, options_.rows);
+        for (size_t i = begin; i < end; i++) {
+            if (distances_[i] == 0) continue;
+            found = static_cast<uint32_t>(i);
+            const double weight = WeightOf(distances_[i]);
+            if (rest < weight) break;
+            rest -= weight;
+        }
+    }
+    return found;
+}
+
+// The seeds of a round, packed. None where every row is a seed, or equal to one.
+void Lloyd::DrawSeeds() {
+    const size_t n = options_.dimensions;
+    const auto limit = static_cast<uint32_t>(seeds_.count);
+    // The first by itself: without it there are no distances.
+    const uint32_t wanted = seeded_ == 0 ? 1 : std::min(limit, options_.lists - seeded_);
+    round_ = 0;
+    double total = 0;
+    for (size_t i = 0; i < options_.rows; i++) total += distances_[i];
+    weight_scale_ = total > 0 ? static_cast<double>(options_.rows) / (kFarRow * total) : 1;
+    for (size_t block = 0; block < Blocks(); block++) WeighBlock(block);
+    while (round_ < wanted) {
+        const uint32_t row =
+            seeded_ == 0 ? random_.Below(static_cast<uint32_t>(options_.rows)) : DrawRow();
+        if (row >= options_.rows) break;
+        memcpy(seed_vectors_ + round_ * n, rows_.Row(row), n * sizeof(float));
+        distances_[row] = 0;
+        WeighBlock(row / block_rows_);
+        round_++;
+    }
+    if (round_ == 0) return;
+    memcpy(centroids_ + seeded_ * n, seed_vectors_, round_ * n * sizeof(float));
+    seeded_ += round_;
+    // A round may be smaller than there is room: the others repeat its first seed.
+    for (uint32_t i = round_; i < limit; i++)
+        memcpy(seed_vectors_ + i * n, seed_vectors_, n * sizeof(float));
+    if (options_.spherical)
+        PackForAngle(seeds_, seed_vectors_, n);
+    else
+        PackForDistance(seeds_, seed_vectors_, n, centre_);
+}
+
+void Lloyd::EndSeeds() {
+    const size_t n = options_.dimensions;
+    for (uint32_t list = seeded_; list < options_.lists; list++)
+        memcpy(centroids_ + list * n, centroids_, n * sizeof(float));
+    BeginAssign();
+}
+
+void Lloyd::BeginAssign() {
+    if (options_.spherical)
+        PackForAngle(columns_, centroids_, options_.dimensions);
+    else
+        PackForDistance(columns_, centroids_, options_.dimensions, centre_);
+    phase_ = Phase::kAssign;
+    slices_.Begin(Blocks());
+}
+
+// Sorts the rows by list.
+void Lloyd::EndAssign() {
+    std::fill_n(counts_, options_.lists, 0);
+    std::fill_n(costs_, options_.lists, 0.0);
+    objective_ = 0;
+    for (size_t i = 0; i < options_.rows; i++) {
+        counts_[assignment_[i]]++;
+        costs_[assignment_[i]] += distances_[i];
+        objective_ += distances_[i];
+    }
+    starts_[0] = 0;
+    for (uint32_t list = 0; list < options_.lists; list++)
+        starts_[list + 1] = starts_[list] + counts_[list];
+    for (size_t i = 0; i < options_.rows; i++)
+        order_[starts_[assignment_[i]]++] = static_cast<uint32_t>(i);
+    for (uint32_t list = options_.lists; list > 0; list--) starts_[list] = starts_[list - 1];
+    starts_[0] = 0;
+    if (iteration_ == options_.iterations) {
+        if (options_.spherical) ScaleDirections();
+        for (uint32_t list = 0; list < options_.lists; list++) filled_ += counts_[list] > 0;
+        phase_ = Phase::kDone;
+        return;
+    }
+    phase_ = Phase::kMeans;
+    slices_.Begin(MeanPieces());
+}
+
+void Lloyd::EndMeans() {
+    iteration_++;
+    Refill();
+    BeginAssign();
+}
+
+// A row of the list that is not at its centroid.
+uint32_t Lloyd::RowOf(uint32_t list) {
+    const uint32_t count = counts_[list];
+    const uint32_t first = random_.Below(count);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t row = order_[starts_[list] + (first + i) % count];
+        if (distances_[row] > 0) return row;
+    }
+    return order_[starts_[list] + first];
+}
+
+void Lloyd::Refill() {
+    const size_t n = options_.dimensions;
+    const auto take_from = [&](uint32_t donor, uint32_t list) {
+        memcpy(centroids_ + list * n, rows_.Row(RowOf(donor)), n * sizeof(float));
+        // What half of the rows cost is less than half: their centroid is their own.
+        costs_[donor] /= 4;
+        costs_[list] = costs_[donor];
+    };
+    // Lists of the most cost first; none where all rows lie at their centroids.
+    const auto costliest = [&] {
+        return static_cast<uint32_t>(std::max_element(costs_, costs_ + options_.lists) - costs_);
+    };
+    for (uint32_t list = 0; list < seeded_; list++) {
+        if (counts_[list] > 0) continue;
+        const uint32_t donor = costliest();
+        if (!(costs_[donor] > 0) || counts_[donor] < 2) return;
+        take_from(donor, list);
+    }
+    // The last rounds let the lists settle.
+    if (iteration_ + 2 > options_.iterations) return;
+    const double mean = static_cast<double>(options_.rows) / seeded_;
+    for (uint32_t list = 0; list < seeded_; list++) {
+        if (counts_[list] == 0 || counts_[list] > mean / kShortList) continue;
+        uint32_t longest = seeded_;
+        for (uint32_t other = 0; other < seeded_; other++)
+            if (counts_[other] > kLongList * mean && costs_[other] > 0 &&
+                (longest == seeded_ || counts_[other] > counts_[longest]))
+                longest = other;
+        if (longest == seeded_) return;
+        take_from(longest, list);
+        counts_[longest] /= 2;
+    }
+}
+
+// Directions become as long as their rows are in that direction, on average.
+void Lloyd::ScaleDirections() noexcept {
+    const size_t n = options_.dimensions;
+    const DistanceKernels &kernels = ActiveKernels().f32;
+    for (uint32_t list = 0; list < options_.lists; list++) {
+        float *centroid = centroids_ + list * n;
+        const double norm = kernels.squared_norm(centroid, n);
+        if (!(norm > 0) || counts_[list] == 0) continue;
+        double sum = 0;
+        for (uint32_t at = starts_[list]; at < starts_[list + 1]; at++)
+            sum += static_cast<double>(kernels.inner_product(rows_.Row(order_[at]), centroid, n));
+        const double factor = sum / counts_[list] / norm;
+        if (!(factor > 0) || !std::isfinite(factor)) continue;
+        for (size_t i = 0; i < n; i++) centroid[i] = static_cast<float>(centroid[i] * factor);
+    }
+}
+
+bool Lloyd::Step() {
+    switch (phase_) {
+        case Phase::kCentre:
+            FindCentre();
+            phase_ = Phase::kMeasure;
+            slices_.Begin(Blocks());
+            return true;
+        case Phase::kMeasure:
+            if (!slices_.Run([this](size_t block, int) noexcept { MeasureBlock(block); })) {
+                if (options_.seeded) {
+                    seeded_ = options_.lists;
+                    BeginAssign();
+                    return true;
+                }
+                DrawSeeds();
+                phase_ = Phase::kSeed;
+                slices_.Begin(Blocks());
+            }
+            return true;
+        case Phase::kSeed:
+            if (!slices_.Run(
+                    [this](size_t block, int thread) noexcept { SeedBlock(block, thread); })) {
+                if (seeded_ < options_.lists) DrawSeeds();
+                if (seeded_ == options_.lists || round_ == 0)
+                    EndSeeds();
+                else
+                    slices_.Begin(Blocks());
+            }
+            return true;
+        case Phase::kAssign:
+            if (!slices_.Run(
+                    [this](size_t block, int thread) noexcept { AssignBlock(block, thread); }))
+                EndAssign();
+            return phase_ != Phase::kDone;
+        case Phase::kMeans:
+            if (!slices_.Run([this](size_t piece, int) noexcept { MeansPiece(piece); })) EndMeans();
+            return true;
+        case Phase::kDone:
+            return false;
+    }
+    return false;
+}
+
+double Lloyd::Progress() const {
+    // Seeding costs about as much as an assignment.
+    const double rounds = options_.iterations + 2;
+    switch (phase_) {
+        case Phase::kCentre:
+        case Phase::kMeasure:
+            return 0;
+        case Phase::kSeed:
+            return static_cast<double>(seeded_) / options_.lists / rounds;
+        case Phase::kAssign:
+            return (iteration_ + 1 + slices_.Done()) / rounds;
+        case Phase::kMeans:
+            return (iteration_ + 2) / rounds;
+        case Phase::kDone:
+            return 1;
+    }
+    return 1;
+}
+
+}  // namespace vecx
