@@ -4,60 +4,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <initializer_list>
-#include <limits>
 
+#include "core/code_table.h"
 #include "core/half.h"
 #include "core/node_codec.h"
+#include "core/scaled_halves.h"
 
 namespace vecx {
 namespace {
 
 constexpr size_t kCacheLine = 64;
-constexpr float kLargestEntry = 126;  // and a rounding error
-
-constexpr float kLargestHalf = 60000;  // a little below the largest, 65504
-constexpr float kFirstHalf = 1000;     // where the first values are put: room above and below
-
 size_t AlignUp(size_t size) { return (size + kCacheLine - 1) / kCacheLine * kCacheLine; }
-
-CodeTable FillTable(const RecordShape &shape, const float *rotated, uint8_t *entries) noexcept {
-    const CodeKernels &kernels = ActiveKernels().codes;
-    const auto dimensions = static_cast<size_t>(shape.code_dimensions);
-    const SizeSums sizes = kernels.sizes(rotated, dimensions);
-    const float step = 2 * sizes.widest / kLargestEntry;
-    const float factor =
-        step < std::numeric_limits<float>::min() ? 0 : (1 << kTableFractionBits) / step;
-    kernels.fill_table(rotated, dimensions, factor, entries);
-    const float planes = shape.code_bits == 2 ? 1.5f : 1;
-    return {entries, static_cast<size_t>(shape.CodeRows()), shape.code_bits, step,
-            -planes * sizes.sum};
-}
-
-// Stores value / scale as a half.
-uint16_t Scaled(float value, float scale) {
-    return FloatToHalf(scale > 0 ? value / scale : 0).bits;
-}
-
-// Divides the stored halves by `by`.
-void Shrink(uint16_t *halves, int n, float by) {
-    for (int i = 0; i < n; i++) {
-        const Half half = {halves[i]};
-        if (!IsInfinite(half)) halves[i] = FloatToHalf(HalfToFloat(half) / by).bits;
-    }
-}
-
-// Makes `value` fit into the halves that are stored in units of `scale`; a power of two, so that
-// what is stored already loses nothing that it had.
-void FitScale(float value, float *scale, std::initializer_list<uint16_t *> arrays, int n) {
-    if (!(value > *scale * kLargestHalf)) return;
-    const float wanted = std::exp2(std::ceil(std::log2(value / kFirstHalf)));
-    if (*scale > 0)
-        for (uint16_t *array : arrays)
-            if (array != nullptr) Shrink(array, n, wanted / *scale);
-    *scale = wanted;
-}
 
 }  // namespace
 
@@ -72,8 +29,13 @@ GraphQuery PrepareQuery(const RecordShape &shape, const float *rotated, bool inn
     auto *entries = static_cast<uint8_t *>(memory);
     auto *values = reinterpret_cast<int16_t *>(
         entries + AlignUp(static_cast<size_t>(shape.CodeRows()) * kCacheLine));
-    return {rotated, PrepareSq8Query(rotated, shape.padded, values),
-            FillTable(shape, rotated, entries), inner_product};
+    const SignTable table = FillSignTable(rotated, shape.CodeRows(), entries);
+    const float planes = shape.code_bits == 2 ? 1.5f : 1;
+    return {rotated,
+            PrepareSq8Query(rotated, shape.padded, values),
+            {entries, static_cast<size_t>(shape.CodeRows()), shape.code_bits, table.step,
+             planes * table.bias},
+            inner_product};
 }
 
 void SetEdge(const NodeRecord &record, int slot, const EdgeTarget &neighbor, const float *node,

@@ -68,6 +68,40 @@ struct EdgeBatch {
     float factor_scale;
 };
 
+// A part of the codes of 32 rows of a list, see core/list_code.h: `rows` times 32 bytes.
+struct CodePiece {
+    const uint8_t *codes;
+    int rows;
+};
+
+// 32 rows of a list. All pointers may have any alignment.
+struct ListBatch {
+    const CodePiece *pieces;  // all of them together as many rows as the table has
+    int piece_count;
+    const uint16_t *addend;  // 32 halves
+    const uint16_t *factor;  // 32 halves, or nullptr: all are 1
+    const uint16_t *error;   // 32 halves in units of factor_scale, or nullptr: all are 0
+    float addend_scale;
+    float factor_scale;
+};
+
+// What a query makes of them.
+struct ListTerms {
+    float base;
+    float table_margin;  // per unit of |factor|
+    float error_margin;  // per unit of error
+    float threshold;
+};
+
+// Sums of 32 rows by one look-up per row of codes: `rows` tables of 16 entries for each half byte
+// (laid out as in CodeTable, yet of any number of rows), or of 256 floats.
+struct ListTable {
+    const uint8_t *entries;
+    const float *floats;  // instead of entries
+    float step;
+    float bias;
+};
+
 // What is needed of a residual's code besides its bits.
 struct CodeSums {
     float residual;  // <code, x - y>
@@ -112,6 +146,21 @@ struct CodeKernels {
     // longer where length > distance and factor * between < length; neither for NaN.
     PassedEdges (*compare_edges)(const float *lengths, const float *between, float distance,
                                  float factor) noexcept;
+
+    // For 32 rows of a list
+    //     estimates[j] = base + addend_scale * addend[j] + factor_scale * factor[j] * (step *
+    //     sum[j]
+    //                    + bias)
+    //     bounds[j] = estimates[j] - table_margin * |factor_scale * factor[j]|
+    //                 - error_margin * factor_scale * error[j]
+    // and a bit of the result where the bound is less than the threshold. What is not a number
+    // becomes the largest one. By half bytes sum[j] is as above with one plane; by bytes the sum of
+    // the floats, each piece's rows in order.
+    uint32_t (*estimate_list)(const ListBatch &batch, const ListTable &table,
+                              const ListTerms &terms, float *estimates, float *bounds) noexcept;
+    uint32_t (*estimate_list_bytes)(const ListBatch &batch, const ListTable &table,
+                                    const ListTerms &terms, float *estimates,
+                                    float *bounds) noexcept;
 
     // The signs of x - y, n a multiple of 16: bit i % 8 of bits[i / 8] is set where x[i] > y[i];
     // the code of a dimension is +1 where set, else -1.
@@ -171,6 +220,13 @@ struct TileKernels {
     // columns[i * panel + c].
     void (*multiply)(const float *tile, const float *columns, size_t n, bool add,
                      float *sums) noexcept;
+
+    // out[c], c < width, is the sum over i < n of x[i] * columns[i * width + c], or of the squared
+    // difference; width a multiple of 16.
+    void (*products)(const float *x, const float *columns, size_t n, size_t width,
+                     float *out) noexcept;
+    void (*distances)(const float *x, const float *columns, size_t n, size_t width,
+                      float *out) noexcept;
 
     // For each row and each place in a panel, the least key so far and its column: key = addends[c]
     // + factors[c] * sums[r * panel + c], column = first + c, which a float holds exactly. Where

@@ -238,6 +238,11 @@ struct Avx2 {
                                 _mm256_and_si256(_mm256_srli_epi16(code, 4), nibble)));
     }
 
+    static Floats LookUpFloats(const float *table, const uint8_t *bytes) noexcept {
+        const __m128i codes = _mm_loadl_epi64(reinterpret_cast<const __m128i *>(bytes));
+        return _mm256_i32gather_ps(table, _mm256_cvtepu8_epi32(codes), 4);
+    }
+
     // Sums of bytes stay within 16 bits if those of odd places are kept apart: what they add to
     // their neighbours' is subtracted at the end.
     static void SumEntries(const uint8_t *codes, const uint8_t *entries, size_t rows,

@@ -18,6 +18,7 @@
 //   kShorts, Shorts         16-bit integers in a register, and the register; Load and LoadTail of
 //                           struct BytesAsShorts and struct ShortsInMemory
 //   Integers, ZeroIntegers, AddProducts(sum, shorts, shorts), AddIntegers, ReduceIntegers
+//   LookUpFloats(table, bytes)   of 256 floats, those that kWidth bytes say
 //   kTileRows               rows whose products with two registers of columns are summed at once
 //   SumEntries(codes, entries, rows, sums)   one plane of CodeKernels::estimate: 32 sums as floats
 //   kBytes, Bytes           bytes in a register of bits, and the register
@@ -254,6 +255,106 @@ uint32_t Estimate(const EdgeBatch &batch, const CodeTable &table, float base, fl
         below |= Isa::BitsOf(Isa::Greater(Isa::Broadcast(bound), estimate)) << i * Isa::kWidth;
     }
     return below;
+}
+
+// Whole tables of half bytes, of any number of rows: 16 bits hold the sums of so many at once.
+constexpr int kRowsAtOnce = 256;
+
+template <class Isa>
+void SumPieces(const ListBatch &batch, const uint8_t *entries,
+               typename Isa::Floats *sums) noexcept {
+    constexpr size_t kParts = kEdgeBatch / Isa::kWidth;
+    bool first = true;
+    for (int piece = 0; piece < batch.piece_count; piece++) {
+        const uint8_t *codes = batch.pieces[piece].codes;
+        int left = batch.pieces[piece].rows;
+        while (left > 0) {
+            const int rows = left < kRowsAtOnce ? left : kRowsAtOnce;
+            typename Isa::Floats part[kParts];
+            Isa::SumEntries(codes, entries, static_cast<size_t>(rows), part);
+#pragma GCC unroll 8
+            for (size_t i = 0; i < kParts; i++)
+                sums[i] = first ? part[i] : Isa::Add(sums[i], part[i]);
+            first = false;
+            codes += rows * static_cast<int>(kEdgeBatch);
+            entries += rows * 64;
+            left -= rows;
+        }
+    }
+}
+
+template <class Isa>
+void SumBytePieces(const ListBatch &batch, const float *table,
+                   typename Isa::Floats *sums) noexcept {
+    constexpr size_t kParts = kEdgeBatch / Isa::kWidth;
+    for (int piece = 0; piece < batch.piece_count; piece++) {
+        const uint8_t *codes = batch.pieces[piece].codes;
+        for (int row = 0; row < batch.pieces[piece].rows; row++, table += 256) {
+#pragma GCC unroll 8
+            for (size_t i = 0; i < kParts; i++, codes += Isa::kWidth)
+                sums[i] = Isa::Add(sums[i], Isa::LookUpFloats(table, codes));
+        }
+    }
+}
+
+template <class Isa>
+uint32_t EndList(const ListBatch &batch, const ListTable &table, const ListTerms &terms,
+                 const typename Isa::Floats *sums, float *estimates, float *bounds) noexcept {
+    using Floats = typename Isa::Floats;
+    constexpr size_t kParts = kEdgeBatch / Isa::kWidth;
+    constexpr size_t kStride = Isa::kWidth * Isa::F16::kBytes;
+    const char *addend = reinterpret_cast<const char *>(batch.addend);
+    const char *factor = reinterpret_cast<const char *>(batch.factor);
+    const char *error = reinterpret_cast<const char *>(batch.error);
+    const Floats largest = Isa::Broadcast(__FLT_MAX__);
+    const Floats factor_scale = Isa::Broadcast(batch.factor_scale);
+    uint32_t below = 0;
+#pragma GCC unroll 8
+    for (size_t i = 0; i < kParts; i++) {
+        const Floats product =
+            Isa::MultiplyAdd(Isa::Broadcast(table.step), sums[i], Isa::Broadcast(table.bias));
+        Floats scaled = factor_scale;
+        if (factor != nullptr)
+            scaled = Isa::Multiply(factor_scale, Isa::F16::Load(factor + i * kStride));
+        const Floats constant =
+            Isa::MultiplyAdd(Isa::Broadcast(batch.addend_scale),
+                             Isa::F16::Load(addend + i * kStride), Isa::Broadcast(terms.base));
+        Floats estimate = Isa::MultiplyAdd(scaled, product, constant);
+        Floats bound =
+            Isa::MultiplyAdd(Isa::Broadcast(-terms.table_margin), Isa::Absolute(scaled), estimate);
+        if (error != nullptr)
+            bound = Isa::MultiplyAdd(Isa::Broadcast(-terms.error_margin * batch.factor_scale),
+                                     Isa::F16::Load(error + i * kStride), bound);
+        estimate = Isa::Select(Isa::Greater(largest, estimate), estimate, largest);
+        bound = Isa::Select(Isa::Greater(largest, bound), bound, largest);
+        Isa::Store(estimates + i * Isa::kWidth, estimate);
+        Isa::Store(bounds + i * Isa::kWidth, bound);
+        below |= Isa::BitsOf(Isa::Greater(Isa::Broadcast(terms.threshold), bound))
+                 << i * Isa::kWidth;
+    }
+    return below;
+}
+
+template <class Isa>
+uint32_t EstimateList(const ListBatch &batch, const ListTable &table, const ListTerms &terms,
+                      float *estimates, float *bounds) noexcept {
+    constexpr size_t kParts = kEdgeBatch / Isa::kWidth;
+    typename Isa::Floats sums[kParts];
+#pragma GCC unroll 8
+    for (size_t i = 0; i < kParts; i++) sums[i] = Isa::Zero();
+    SumPieces<Isa>(batch, table.entries, sums);
+    return EndList<Isa>(batch, table, terms, sums, estimates, bounds);
+}
+
+template <class Isa>
+uint32_t EstimateListBytes(const ListBatch &batch, const ListTable &table, const ListTerms &terms,
+                           float *estimates, float *bounds) noexcept {
+    constexpr size_t kParts = kEdgeBatch / Isa::kWidth;
+    typename Isa::Floats sums[kParts];
+#pragma GCC unroll 8
+    for (size_t i = 0; i < kParts; i++) sums[i] = Isa::Zero();
+    SumBytePieces<Isa>(batch, table.floats, sums);
+    return EndList<Isa>(batch, table, terms, sums, estimates, bounds);
 }
 
 template <class Isa>
@@ -650,7 +751,8 @@ void MultiplyTile(const float *tile, const float *columns, size_t n, bool add,
         high[r] = add ? LoadFloats<Isa>(sums + r * kPanel + Isa::kWidth) : Isa::Zero();
     }
     for (size_t i = 0; i < n; i++) {
-        const Floats left = LoadFloats<Isa>(columns), right = LoadFloats<Isa>(columns + Isa::kWidth);
+        const Floats left = LoadFloats<Isa>(columns),
+                     right = LoadFloats<Isa>(columns + Isa::kWidth);
 #pragma GCC unroll 16
         for (size_t r = 0; r < kRows; r++) {
             const Floats value = Isa::Broadcast(tile[r]);
@@ -667,6 +769,34 @@ void MultiplyTile(const float *tile, const float *columns, size_t n, bool add,
     }
 }
 
+// Sixteen registers of sums at most, each over n terms.
+template <class Isa, class Term, size_t kParts>
+void SumColumns(const float *x, const float *columns, size_t n, size_t width, float *out) noexcept {
+    typename Isa::Floats sums[kParts];
+#pragma GCC unroll 16
+    for (size_t i = 0; i < kParts; i++) sums[i] = Isa::Zero();
+    for (size_t i = 0; i < n; i++) {
+        const auto value = Isa::Broadcast(x[i]);
+#pragma GCC unroll 16
+        for (size_t j = 0; j < kParts; j++)
+            sums[j] = Term::Add(sums[j], value, LoadFloats<Isa>(columns + j * Isa::kWidth));
+        columns += width;
+    }
+#pragma GCC unroll 16
+    for (size_t i = 0; i < kParts; i++) Isa::Store(out + i * Isa::kWidth, sums[i]);
+}
+
+template <class Isa, class Term>
+void OverColumns(const float *x, const float *columns, size_t n, size_t width,
+                 float *out) noexcept {
+    constexpr size_t kMany = 8 * Isa::kWidth;
+    size_t at = 0;
+    for (; at + kMany <= width; at += kMany)
+        SumColumns<Isa, Term, 8>(x, columns + at, n, width, out + at);
+    for (; at < width; at += Isa::kWidth)
+        SumColumns<Isa, Term, 1>(x, columns + at, n, width, out + at);
+}
+
 template <class Isa>
 void NearestInPanel(const float *sums, const float *factors, const float *addends, float first,
                     float *keys, float *columns) noexcept {
@@ -676,7 +806,8 @@ void NearestInPanel(const float *sums, const float *factors, const float *addend
                                         11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
                                         22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
     for (size_t half = 0; half < kPanel; half += Isa::kWidth) {
-        const Floats factor = LoadFloats<Isa>(factors + half), addend = LoadFloats<Isa>(addends + half);
+        const Floats factor = LoadFloats<Isa>(factors + half),
+                     addend = LoadFloats<Isa>(addends + half);
         const Floats column = Isa::Add(Isa::Broadcast(first), LoadFloats<Isa>(kPlaces + half));
         for (size_t at = half; at < Isa::kTileRows * kPanel; at += kPanel) {
             const Floats key = Isa::MultiplyAdd(factor, LoadFloats<Isa>(sums + at), addend);
@@ -707,10 +838,12 @@ constexpr Kernels MakeKernels(SimdLevel level, const char *name) {
         DistanceKernelsOf<Isa, typename Isa::F32>(),
         DistanceKernelsOf<Isa, typename Isa::F16>(),
         {Hamming<Isa>, Overlap<Isa>},
-        {Estimate<Isa>, CompareEdges<Isa>, EncodeSigns<Isa>, EncodeLevels<Isa>, DotU8<Isa>,
-         DotU8I16<Isa>, EncodeU8<Isa>, DecodeU8<Isa>, Sizes<Isa>, FillTable<Isa>, EncodeI16<Isa>,
-         Smallest<Isa>, Rank<Isa>, Hadamard<Isa>},
-        {Isa::kTileRows, 2 * Isa::kWidth, MultiplyTile<Isa>, NearestInPanel<Isa>},
+        {Estimate<Isa>, CompareEdges<Isa>, EstimateList<Isa>, EstimateListBytes<Isa>,
+         EncodeSigns<Isa>, EncodeLevels<Isa>, DotU8<Isa>, DotU8I16<Isa>, EncodeU8<Isa>,
+         DecodeU8<Isa>, Sizes<Isa>, FillTable<Isa>, EncodeI16<Isa>, Smallest<Isa>, Rank<Isa>,
+         Hadamard<Isa>},
+        {Isa::kTileRows, 2 * Isa::kWidth, MultiplyTile<Isa>, OverColumns<Isa, Product<Isa>>,
+         OverColumns<Isa, SquaredDifference<Isa>>, NearestInPanel<Isa>},
         HalfToFloats<Isa>,
         FloatsToHalf<Isa>,
     };

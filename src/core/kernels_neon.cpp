@@ -179,6 +179,12 @@ struct Neon {
                         vqtbl1q_u8(high, vshrq_n_u8(code, 4)));
     }
 
+    static Floats LookUpFloats(const float *table, const uint8_t *bytes) noexcept {
+        const float values[4] = {table[bytes[0]], table[bytes[1]], table[bytes[2]],
+                                 table[bytes[3]]};
+        return vld1q_f32(values);
+    }
+
     static void SumEntries(const uint8_t *codes, const uint8_t *entries, size_t rows,
                            Floats *sums) noexcept {
         uint16x8_t sum0 = vdupq_n_u16(0), sum1 = sum0, sum2 = sum0, sum3 = sum0;

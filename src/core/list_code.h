@@ -64,7 +64,7 @@ struct ListShape {
     int padded;        // floats of a transformed vector
     bool by_row;       // rows stand by themselves (sq8, flat), else in blocks of kListBlock
     int row_bytes;     // of one encoded row, whatever the kind: what EncodeRow gives
-    int factor_bytes;  // of a block; a multiple of 64. By row: 0
+    int factor_bytes;  // of a block; a multiple of 8. By row: 0
     int code_rows;     // of a block's codes: 32 bytes each, a multiple of kCodePieceRows. By row: 0
 
     int BlockBytes() const { return factor_bytes + code_rows * kListBlock; }
@@ -81,27 +81,44 @@ size_t ListModelBytes(const ListShape &shape);
 void WriteListModel(const ListShape &shape, uint64_t seed, const float *centre, const PqBook *book,
                     void *out);
 
+struct ListQuery;
+size_t ListCodecBytes(const ListShape &shape);  // of memory for OpenListCodec, aligned to 64
+
 class ListCodec {
   public:
-    // Memory for OpenListCodec, aligned to 64.
-    static size_t MemoryBytes(const ListShape &shape);
-
     const ListShape &shape() const { return shape_; }
 
-    // Floats of scratch for each of the calls below, aligned to 64.
+    // Floats of scratch for EncodeRow.
     size_t ScratchFloats() const;
 
     // dimensions floats -> shape.padded floats. Cosine: of normalised vectors. Not for flat.
-    void Transform(const float *vector, float *out, float *scratch) const noexcept;
+    void Transform(const float *vector, float *out) const noexcept;
 
-    // The code of a row in a list: both transformed; shape.row_bytes are written, to be stored by
-    // StoreRow or, by row, as they are. For flat `row` is not used, see EncodeFlat. Thread-safe.
+    // The code of a row in a list, both transformed; shape.row_bytes are written, to be stored by
+    // StoreFactors and StoreCode or, by row, as they are. Not for flat, whose code is the value
+    // itself.
     void EncodeRow(const float *row, const float *centroid, uint8_t *code,
                    float *scratch) const noexcept;
 
   private:
-    friend bool OpenListCodec(const ListShape &, const void *, size_t, void *, ListCodec *);
+    friend bool OpenListCodec(const ListShape &shape, const void *model, size_t size, void *memory,
+                              ListCodec *codec);
+    friend ListQuery PrepareListQuery(const ListCodec &codec, const float *vector,
+                                      const void *value, void *memory) noexcept;
+
+    void EncodeSigns(const float *row, const float *centroid, const float *residual,
+                     uint8_t *code) const noexcept;
+    void EncodeParts(const float *centroid, const float *residual, uint8_t *code,
+                     float *scratch) const noexcept;
+    void EncodeBytes(const float *centroid, const float *residual, uint8_t *code,
+                     float *scratch) const noexcept;
+    double CentroidTimes(const float *centroid, const float *residual) const noexcept;
+
     ListShape shape_;
+    const float *centre_;          // or nullptr
+    const float *rotated_centre_;  // padded floats, or nullptr
+    const Rotation *rotation_;     // rabitq, sq8
+    PqBook book_;                  // pq
 };
 
 // A codec over the bytes of a model, which must outlive it, as must `memory`. The bytes come from
@@ -111,7 +128,7 @@ bool OpenListCodec(const ListShape &shape, const void *model, size_t size, void 
 
 // Puts an encoded row into a block: its factors, which may rescale those of the other 31, and its
 // bytes of code rows first_row..first_row + rows - 1, which lie at `codes`. `lane`: 0..31. A block
-// starts as zeroes. Flat and sq8: memcpy to where the row is to stand.
+// starts as zeroes; `factors` is aligned to 4. Flat and sq8: memcpy to where the row is to stand.
 void StoreFactors(const ListShape &shape, const uint8_t *code, int lane, void *factors) noexcept;
 void StoreCode(const ListShape &shape, const uint8_t *code, int lane, int first_row, int rows,
                uint8_t *codes) noexcept;
@@ -126,9 +143,9 @@ struct ListQuery {
     const ListCodec *codec;
     const float *transformed;  // shape.padded floats
     float norm;                // squared length of the query as it is
-    CodeTable table;           // rabitq, pq with 4 bits
-    float table_error;         // no sum that the table gives is wrong by more (rabitq, pq 4 bits)
-    const float *floats;       // pq with 8 bits: for each part 256
+    ListTable table;           // rabitq, pq
+    float table_error;         // no sum that the table gives is wrong by more
+    float table_margin;        // what bounds allow for that
     Sq8Query sq8;
     const void *value;  // flat: the query in the elements of the rows
 };
@@ -136,7 +153,7 @@ size_t ListQueryBytes(const ListShape &shape);  // aligned to 64
 // `vector`: dimensions floats, normalised for cosine (but for flat). Flat: `value` is the query as
 // the rows are kept (floats, halves, bits; any alignment), and `vector` may be nullptr for bits.
 ListQuery PrepareListQuery(const ListCodec &codec, const float *vector, const void *value,
-                           void *memory, float *scratch) noexcept;
+                           void *memory) noexcept;
 
 // A query at one list.
 struct ListProbe {
@@ -147,15 +164,11 @@ struct ListProbe {
 // centroid as it is. Not needed for flat.
 ListProbe ProbeList(const ListQuery &query, float centroid_key, float centroid_norm) noexcept;
 
-struct CodePiece {
-    const uint8_t *codes;
-    int rows;  // a multiple of kCodePieceRows
-};
-
 // The keys of the 32 rows of a block. `estimates` and `bounds` get 32 floats each, bounds at most
 // estimates; the result has a bit for each row whose bound is less than `threshold`. With pq the
-// bound is the estimate less what the table may be wrong by. What unused lanes give means nothing.
-// Pointers may have any alignment; nothing that a block may hold does harm, and no key is NaN.
+// bound is the estimate. What unused lanes give means nothing. Pieces: of CodePiece.rows a multiple
+// of kCodePieceRows each, shape.code_rows together. Pointers may have any alignment; nothing that a
+// block may hold does harm, and no key is NaN.
 uint32_t EstimateBlock(const ListQuery &query, const ListProbe &probe, const void *factors,
                        const CodePiece *pieces, int piece_count, float threshold, float *estimates,
                        float *bounds) noexcept;

@@ -50,6 +50,7 @@ class Lloyd {
           uint32_t *assignment, void *memory);
 
     bool Step();
+    bool IsDone() const { return phase_ == Phase::kDone; }
     double Progress() const;
 
     // After the last step: the sum over rows of the squared distance (or 1 - cosine) to their

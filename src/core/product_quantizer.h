@@ -11,11 +11,19 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/slices.h"
+#include "core/tiles.h"
+
 namespace vecx {
 
-// A rotation is learned up to so many dimensions: it is a full matrix, of 64 MB there.
-constexpr int kMaxOpqDimensions = 4096;
-constexpr int kMaxPqRows = 65536;  // what training makes use of
+class Lloyd;
+struct LloydOptions;
+
+// A rotation is learned up to so many dimensions: it is a full matrix, and time goes with its cube.
+constexpr int kMaxOpqDimensions = 2048;
+
+// Rows that training makes use of: 256 for each centroid, and enough for a rotation.
+constexpr uint64_t MostPqRows(int bits) { return bits == 8 ? 65536 : 16384; }
 
 struct PqShape {
     int dimensions;
@@ -41,7 +49,7 @@ PqFault CheckPqShape(const PqShape &shape);
 // A trained quantizer. A view.
 struct PqBook {
     PqShape shape;
-    const float *codebooks;  // for each part its centroids, one after the other
+    const float *codebooks;  // for each part, for each of its dimensions, that of all centroids
     const float *rotation;   // row-major, or nullptr; what is quantized is rotation * vector
 };
 
@@ -54,7 +62,7 @@ bool ReadPqBook(const void *bytes, size_t size, PqBook *book);
 
 struct PqOptions {
     PqShape shape;
-    uint64_t rows;  // from 1 on; of more than kMaxPqRows an even choice is used
+    uint64_t rows;  // from 1 on; of more than MostPqRows an even choice is used
     uint64_t seed;
     int threads;
     int iterations = 20;     // of k-means
@@ -70,14 +78,84 @@ class PqTrainer {
 
     bool Step();  // at most some 50 ms; false once there is nothing to do
     double Progress() const;
-    PqBook book() const;       // after the last step; lies in `memory`
-    double objective() const;  // mean squared distance of the rows to what they decode to
+    PqBook book() const;  // after the last step; lies in the memory
+    // Mean squared distance of the rows to what they decode to.
+    double objective() const { return objective_; }
+
+  private:
+    enum class Phase : uint8_t {
+        kRotate,   // the rows
+        kCode,     // codebooks of all parts, and each row becomes what it decodes to
+        kProduct,  // of decoded and plain rows
+        kGram,     // of the matrix that is to become a rotation
+        kCorrect,  // the same, towards one
+        kLast,     // codebooks that stay
+        kDone,
+    };
+    struct Lane {
+        Lloyd *lloyd;
+        int part;  // -1: idle
+        void *memory;
+        uint32_t *assignment;
+    };
+
+    void Carve(Carver *carver);
+    LloydOptions PartOptions(int part) const;
+    void BeginCodes(Phase phase);
+    void TakeParts();
+    void EndPart(Lane *lane);
+    bool StepCodes();
+    void BeginTimes(Phase phase, const float *vectors);
+    void TimesBlock(const float *rows, size_t count, size_t block, int thread, float *out) noexcept;
+    void GramBlock(const float *left, const float *right, size_t count, size_t block, int thread,
+                   float *out) noexcept;
+    void BeginPolar();
+    void EndGram();
+    void EndCorrection();
+
+    PqOptions options_;
+    const float *rows_;
+    size_t used_;  // rows
+    Slices slices_;
+    Phase phase_ = Phase::kDone;
+    int round_ = 0;
+    int correction_ = 0;
+    int next_part_ = 0;
+    int parts_done_ = 0;
+    bool seeded_ = false;
+    Lane *lanes_;
+    uint32_t *ids_;     // of the rows in use, without rotation
+    float *centroids_;  // of each part, one after the other
+    float *codebooks_;  // as the book has them
+    double *costs_;     // of each part
+    // For the rotation:
+    float *chosen_;  // rows in use
+    float *turned_;  // the same, rotated, then decoded
+    float *rotation_;
+    float *next_;  // what is to become the rotation
+    float *gram_;
+    float *corrected_;
+    Columns columns_;
+    TileScratch *scratch_;
+    float **packed_;  // columns of a block of rows, for each thread
+    double objective_ = 0;
 };
 
 // Floats of scratch for the functions below.
 inline size_t PqScratchFloats(const PqShape &shape) {
-    return shape.rotated ? static_cast<size_t>(shape.dimensions) : 0;
+    return static_cast<size_t>(shape.dimensions) + 256;
 }
+
+// out = rotation * vector, or the vector itself.
+void PqRotate(const PqBook &book, const float *vector, float *out) noexcept;
+
+// The same as below of a vector that is rotated already.
+void PqEncodeRotated(const PqBook &book, const float *rotated, uint8_t *parts,
+                     float *scratch) noexcept;
+void PqDecodeRotated(const PqBook &book, const uint8_t *parts, float *rotated) noexcept;
+
+// For each part the inner products of the rotated vector with all centroids.
+void PqProducts(const PqBook &book, const float *rotated, float *products) noexcept;
 
 // A byte for each part, whatever the bits.
 void PqEncode(const PqBook &book, const float *vector, uint8_t *parts, float *scratch) noexcept;
