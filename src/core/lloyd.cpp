@@ -7,6 +7,8 @@
 #include <cstring>
 #include <limits>
 
+#include "core/metric.h"
+
 namespace vecx {
 namespace {
 
@@ -15,8 +17,18 @@ constexpr double kBlockWork = 2e8;    // multiplications in a block, at most, if
 constexpr size_t kMeanWidth = 256;    // dimensions of a mean that are summed at once
 constexpr size_t kMeanRows = 64;      // summed as floats, before their sum is added as doubles
 constexpr size_t kCentreRows = 1024;  // enough for a point among the rows
-constexpr uint32_t kSeedRounds = 16;  // after which all seeds are drawn
-constexpr uint32_t kLeastRound = 32;  // seeds
+
+// A round draws an eighth of the seeds that are there: none of them sees another of the same round.
+constexpr uint32_t kRoundPart = 8;
+constexpr size_t kSeedRows = 32;  // per list are enough to draw seeds from
+constexpr size_t kLeastSeedRows = 4096;
+
+// A list that costs more than so many times the mean is split, at the price of a list that can be
+// merged with its neighbour for less than this part of that.
+constexpr double kCostlyList = 8;
+constexpr double kCheapMerge = 0.25;
+constexpr size_t kMostMerges = 64;  // are looked at
+constexpr double kMergeWork = 2e8;  // multiplications
 
 // Where lists are to be even, a row counts by its distance from so many times the mean on.
 constexpr double kFarRow = 4;
@@ -29,9 +41,7 @@ constexpr float kRounding = 4e-6f;
 constexpr uint32_t kLongList = 4;
 constexpr uint32_t kShortList = 8;
 
-uint32_t RoundSeeds(uint32_t lists) {
-    return std::max(kLeastRound, (lists + kSeedRounds - 1) / kSeedRounds);
-}
+uint32_t RoundSeeds(uint32_t seeded) { return std::max(1u, seeded / kRoundPart); }
 
 size_t BlockRowsFor(const LloydOptions &options) {
     const double work =
@@ -64,9 +74,8 @@ void Lloyd::Carve(Carver *carver) {
         if (scratch_ != nullptr) scratch_[thread] = scratch;
     }
     columns_ = TakeColumns(carver, lists, n);
-    const uint32_t round = std::min(RoundSeeds(options_.lists), options_.lists);
+    const uint32_t round = RoundSeeds(options_.lists);
     seeds_ = TakeColumns(carver, round, n);
-    seed_vectors_ = carver->Take<float>(round * n);
 }
 
 size_t Lloyd::MemoryBytes(const LloydOptions &options) {
@@ -84,6 +93,7 @@ Lloyd::Lloyd(const LloydOptions &options, const LloydRows &rows, float *centroid
       random_(options.seed),
       slices_(options.threads),
       block_rows_(BlockRowsFor(options)),
+      seed_rows_(std::min(options.rows, std::max(kSeedRows * options.lists, kLeastSeedRows))),
       mean_parts_((options.dimensions + kMeanWidth - 1) / kMeanWidth),
       mean_width_((options.dimensions + mean_parts_ - 1) / mean_parts_) {
     if (memory == nullptr) return;
@@ -128,11 +138,9 @@ void Lloyd::MeansPiece(size_t piece) noexcept {
     for (size_t j = 0; j < width; j++) mean[j] = static_cast<float>(sums[j] * factor);
 }
 
-void Lloyd::Pack(size_t begin, size_t end, int thread, const float **rows) noexcept {
-    for (size_t i = begin; i < end; i++) rows[i - begin] = rows_.Row(i);
+void Lloyd::Pack(const float *const *rows, size_t count, int thread) noexcept {
     const float *centre = options_.spherical ? nullptr : centre_;
-    PackTiles(*columns_.kernels, rows, end - begin, options_.dimensions, centre,
-              scratch_[thread].tiles);
+    PackTiles(*columns_.kernels, rows, count, options_.dimensions, centre, scratch_[thread].tiles);
 }
 
 // What is needed of each row, and the distances before there is a seed.
@@ -154,16 +162,18 @@ void Lloyd::MeasureBlock(size_t block) noexcept {
 // Distances to the nearest seed, now that there are those of another round.
 void Lloyd::SeedBlock(size_t block, int thread) noexcept {
     const size_t begin = block * block_rows_;
-    const size_t end = std::min(begin + block_rows_, options_.rows);
+    const size_t end = std::min(begin + block_rows_, seed_rows_);
     const float *rows[kBlockRows];
-    Pack(begin, end, thread, rows);
+    for (size_t i = begin; i < end; i++) rows[i - begin] = rows_.Row(SeedRow(i));
+    Pack(rows, end - begin, thread);
     uint32_t *nearest = nearest_ + thread * kBlockRows;
     float *keys = keys_ + thread * kBlockRows;
     SearchColumns(seeds_, end - begin, scratch_[thread], nearest, keys);
     for (size_t i = begin; i < end; i++) {
+        const size_t row = SeedRow(i);
         const float key = keys[i - begin];
-        const float distance = options_.spherical ? Positive(1 + key * inverses_[i], 1)
-                                                  : Positive(norms_[i] + key, norms_[i]);
+        const float distance = options_.spherical ? Positive(1 + key * inverses_[row], 1)
+                                                  : Positive(norms_[row] + key, norms_[row]);
         distances_[i] = std::min(distances_[i], distance);
     }
 }
@@ -175,7 +185,7 @@ double Lloyd::WeightOf(float distance) const {
 
 void Lloyd::WeighBlock(size_t block) noexcept {
     const size_t begin = block * block_rows_;
-    const size_t end = std::min(begin + block_rows_, options_.rows);
+    const size_t end = std::min(begin + block_rows_, seed_rows_);
     double weight = 0;
     for (size_t i = begin; i < end; i++) weight += WeightOf(distances_[i]);
     weights_[block] = weight;
@@ -185,7 +195,8 @@ void Lloyd::AssignBlock(size_t block, int thread) noexcept {
     const size_t begin = block * block_rows_;
     const size_t end = std::min(begin + block_rows_, options_.rows);
     const float *rows[kBlockRows];
-    Pack(begin, end, thread, rows);
+    for (size_t i = begin; i < end; i++) rows[i - begin] = rows_.Row(i);
+    Pack(rows, end - begin, thread);
     float *keys = keys_ + thread * kBlockRows;
     SearchColumns(columns_, end - begin, scratch_[thread], assignment_ + begin, keys);
     for (size_t i = begin; i < end; i++) {
@@ -195,23 +206,23 @@ void Lloyd::AssignBlock(size_t block, int thread) noexcept {
     }
 }
 
-// A row that is no seed yet, in proportion to its distance; options_.rows if all are at one.
-uint32_t Lloyd::DrawRow() {
+// A row that is no seed yet, in proportion to its weight; seed_rows_ if all are at one.
+size_t Lloyd::DrawRow() {
+    const size_t blocks = SeedBlocks();
     double total = 0;
-    for (size_t block = 0; block < Blocks(); block++) total += weights_[block];
-    const auto none = static_cast<uint32_t>(options_.rows);
-    if (!(total > 0)) return none;
+    for (size_t block = 0; block < blocks; block++) total += weights_[block];
+    if (!(total > 0)) return seed_rows_;
     double rest = static_cast<double>(random_.Next() >> 11) * 0x1p-53 * total;
     size_t block = 0;
-    for (; block + 1 < Blocks() && rest >= weights_[block]; block++) rest -= weights_[block];
+    for (; block + 1 < blocks && rest >= weights_[block]; block++) rest -= weights_[block];
     // Rounding may lead to a block, or past a row, of weight 0.
-    uint32_t found = none;
-    for (size_t tried = 0; tried < Blocks() && found == none; tried++) {
-        const size_t begin = (block + tried) % Blocks() * block_rows_;
-        const size_t end = std::min(begin + block_rows_, options_.rows);
+    size_t found = seed_rows_;
+    for (size_t tried = 0; tried < blocks && found == seed_rows_; tried++) {
+        const size_t begin = (block + tried) % blocks * block_rows_;
+        const size_t end = std::min(begin + block_rows_, seed_rows_);
         for (size_t i = begin; i < end; i++) {
             if (distances_[i] == 0) continue;
-            found = static_cast<uint32_t>(i);
+            found = i;
             const double weight = WeightOf(distances_[i]);
             if (rest < weight) break;
             rest -= weight;
@@ -223,33 +234,30 @@ uint32_t Lloyd::DrawRow() {
 // The seeds of a round, packed. None where every row is a seed, or equal to one.
 void Lloyd::DrawSeeds() {
     const size_t n = options_.dimensions;
-    const auto limit = static_cast<uint32_t>(seeds_.count);
-    // The first by itself: without it there are no distances.
-    const uint32_t wanted = seeded_ == 0 ? 1 : std::min(limit, options_.lists - seeded_);
-    round_ = 0;
+    const uint32_t wanted = std::min(RoundSeeds(seeded_), options_.lists - seeded_);
     double total = 0;
-    for (size_t i = 0; i < options_.rows; i++) total += distances_[i];
-    weight_scale_ = total > 0 ? static_cast<double>(options_.rows) / (kFarRow * total) : 1;
-    for (size_t block = 0; block < Blocks(); block++) WeighBlock(block);
+    for (size_t i = 0; i < seed_rows_; i++) total += distances_[i];
+    weight_scale_ = total > 0 ? static_cast<double>(seed_rows_) / (kFarRow * total) : 1;
+    for (size_t block = 0; block < SeedBlocks(); block++) WeighBlock(block);
+    float *first = centroids_ + seeded_ * n;
+    round_ = 0;
     while (round_ < wanted) {
-        const uint32_t row =
-            seeded_ == 0 ? random_.Below(static_cast<uint32_t>(options_.rows)) : DrawRow();
-        if (row >= options_.rows) break;
-        memcpy(seed_vectors_ + round_ * n, rows_.Row(row), n * sizeof(float));
+        // Before there is a seed, all rows are as far.
+        const size_t row =
+            seeded_ == 0 ? random_.Below(static_cast<uint32_t>(seed_rows_)) : DrawRow();
+        if (row == seed_rows_) break;
+        memcpy(first + round_ * n, rows_.Row(SeedRow(row)), n * sizeof(float));
         distances_[row] = 0;
         WeighBlock(row / block_rows_);
         round_++;
     }
     if (round_ == 0) return;
-    memcpy(centroids_ + seeded_ * n, seed_vectors_, round_ * n * sizeof(float));
     seeded_ += round_;
-    // A round may be smaller than there is room: the others repeat its first seed.
-    for (uint32_t i = round_; i < limit; i++)
-        memcpy(seed_vectors_ + i * n, seed_vectors_, n * sizeof(float));
+    seeds_.count = round_;
     if (options_.spherical)
-        PackForAngle(seeds_, seed_vectors_, n);
+        PackForAngle(seeds_, first, n);
     else
-        PackForDistance(seeds_, seed_vectors_, n, centre_);
+        PackForDistance(seeds_, first, n, centre_);
 }
 
 void Lloyd::EndSeeds() {
@@ -312,26 +320,77 @@ uint32_t Lloyd::RowOf(uint32_t list) {
     return order_[starts_[list] + first];
 }
 
-void Lloyd::Refill() {
+uint32_t Lloyd::Costliest() const {
+    return static_cast<uint32_t>(std::max_element(costs_, costs_ + options_.lists) - costs_);
+}
+
+// The list goes to a row of another.
+void Lloyd::TakeFrom(uint32_t donor, uint32_t list) {
     const size_t n = options_.dimensions;
-    const auto take_from = [&](uint32_t donor, uint32_t list) {
-        memcpy(centroids_ + list * n, rows_.Row(RowOf(donor)), n * sizeof(float));
-        // What half of the rows cost is less than half: their centroid is their own.
-        costs_[donor] /= 4;
-        costs_[list] = costs_[donor];
-    };
-    // Lists of the most cost first; none where all rows lie at their centroids.
-    const auto costliest = [&] {
-        return static_cast<uint32_t>(std::max_element(costs_, costs_ + options_.lists) - costs_);
-    };
+    memcpy(centroids_ + list * n, rows_.Row(RowOf(donor)), n * sizeof(float));
+    // What half of the rows cost is less than half: their centroid is their own.
+    costs_[donor] /= 4;
+    costs_[list] = costs_[donor];
+}
+
+// By how much the cost grows if a list is merged with its nearest neighbour.
+double Lloyd::MergeCost(uint32_t list) const {
+    const size_t n = options_.dimensions;
+    const DistanceKernels &kernels = ActiveKernels().f32;
+    const float *own = centroids_ + list * n;
+    double least = std::numeric_limits<double>::infinity();
+    for (uint32_t other = 0; other < seeded_; other++) {
+        if (other == list || counts_[other] == 0) continue;
+        const float *centroid = centroids_ + other * n;
+        const double distance = options_.spherical
+                                    ? 1 - CosineSimilarity(kernels.cosine(own, centroid, n))
+                                    : static_cast<double>(kernels.l2_squared(own, centroid, n));
+        const double a = counts_[list], b = counts_[other];
+        least = std::min(least, distance * a * b / (a + b));
+    }
+    return least;
+}
+
+// Seeds may have missed what is far from all others, and Lloyd's steps do not get there.
+void Lloyd::SplitCostly() {
+    const double mean = objective_ / seeded_;
+    if (!(costs_[Costliest()] > kCostlyList * mean)) return;
+    const double work = static_cast<double>(seeded_) * static_cast<double>(options_.dimensions);
+    const auto most =
+        static_cast<size_t>(std::clamp(kMergeWork / work, 8.0, static_cast<double>(kMostMerges)));
+    struct Merge {
+        double cost;
+        uint32_t list;
+    } merges[kMostMerges];
+    size_t count = 0;
+    const uint32_t first = random_.Below(seeded_);
+    for (uint32_t i = 0; i < seeded_ && count < most; i++) {
+        const uint32_t list = (first + i) % seeded_;
+        if (counts_[list] > 0) merges[count++] = {MergeCost(list), list};
+    }
+    std::sort(merges, merges + count, [](const Merge &a, const Merge &b) {
+        return a.cost < b.cost || (a.cost == b.cost && a.list < b.list);
+    });
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t donor = Costliest(), list = merges[i].list;
+        if (!(costs_[donor] > kCostlyList * mean) || counts_[donor] < 2) return;
+        if (donor == list || !(merges[i].cost < kCheapMerge * costs_[donor])) continue;
+        TakeFrom(donor, list);
+    }
+}
+
+void Lloyd::Refill() {
     for (uint32_t list = 0; list < seeded_; list++) {
         if (counts_[list] > 0) continue;
-        const uint32_t donor = costliest();
+        // None to take from where all rows lie at their centroids.
+        const uint32_t donor = Costliest();
         if (!(costs_[donor] > 0) || counts_[donor] < 2) return;
-        take_from(donor, list);
+        TakeFrom(donor, list);
     }
     // The last rounds let the lists settle.
     if (iteration_ + 2 > options_.iterations) return;
+    SplitCostly();
+    if (!options_.even) return;
     const double mean = static_cast<double>(options_.rows) / seeded_;
     for (uint32_t list = 0; list < seeded_; list++) {
         if (counts_[list] == 0 || counts_[list] > mean / kShortList) continue;
@@ -341,7 +400,7 @@ void Lloyd::Refill() {
                 (longest == seeded_ || counts_[other] > counts_[longest]))
                 longest = other;
         if (longest == seeded_) return;
-        take_from(longest, list);
+        TakeFrom(longest, list);
         counts_[longest] /= 2;
     }
 }
@@ -379,7 +438,7 @@ bool Lloyd::Step() {
                 }
                 DrawSeeds();
                 phase_ = Phase::kSeed;
-                slices_.Begin(Blocks());
+                slices_.Begin(SeedBlocks());
             }
             return true;
         case Phase::kSeed:
@@ -389,7 +448,7 @@ bool Lloyd::Step() {
                 if (seeded_ == options_.lists || round_ == 0)
                     EndSeeds();
                 else
-                    slices_.Begin(Blocks());
+                    slices_.Begin(SeedBlocks());
             }
             return true;
         case Phase::kAssign:

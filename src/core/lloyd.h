@@ -2,12 +2,12 @@
 // core/kmeans.h, once or once for each group, and by the product quantizer for each part.
 //
 // Seeds are drawn as in k-means++ (Arthur, Vassilvitskii 2007), each row in proportion to its
-// squared distance from the seeds so far, but many in a round, so that distances are computed in
-// tiles. Where lists are to be of even length all rows but the farthest are equal in that: drawn by
-// distance, few seeds fall where rows are dense, and lists become twice as uneven (photo-sift,
-// 1,000 lists: imbalance 2.0 against 1.27, at the same mean distance). A list that stays empty
-// takes a row of the list that costs the most; one much longer than the others gives rows to one
-// much shorter.
+// squared distance from the seeds so far, but from a choice of the rows, and soon several in a
+// round, so that distances are computed in tiles. Where lists are to be of even length all rows but
+// the farthest are equal in that: drawn by distance, few seeds fall where rows are dense, and lists
+// become twice as uneven (photo-sift, 1,000 lists: imbalance 2.0 against 1.27, at the same mean
+// distance). A list that stays empty takes a row of the list that costs the most; one much longer
+// than the others gives rows to one much shorter.
 
 #pragma once
 
@@ -67,7 +67,11 @@ class Lloyd {
     size_t MeanPieces() const { return options_.lists * mean_parts_; }
 
     void FindCentre() noexcept;
-    void Pack(size_t begin, size_t end, int thread, const float **rows) noexcept;
+    size_t SeedBlocks() const { return (seed_rows_ + block_rows_ - 1) / block_rows_; }
+    // Seeds come from an even choice of the rows.
+    size_t SeedRow(size_t i) const { return i * options_.rows / seed_rows_; }
+
+    void Pack(const float *const *rows, size_t count, int thread) noexcept;
     void MeasureBlock(size_t block) noexcept;
     void SeedBlock(size_t block, int thread) noexcept;
     void AssignBlock(size_t block, int thread) noexcept;
@@ -75,13 +79,17 @@ class Lloyd {
 
     double WeightOf(float distance) const;
     void WeighBlock(size_t block) noexcept;
-    uint32_t DrawRow();
+    size_t DrawRow();
     void DrawSeeds();
     void EndSeeds();
     void BeginAssign();
     void EndAssign();
     void EndMeans();
     void Refill();
+    void SplitCostly();
+    double MergeCost(uint32_t list) const;
+    uint32_t Costliest() const;
+    void TakeFrom(uint32_t donor, uint32_t list);
     uint32_t RowOf(uint32_t list);
     void ScaleDirections() noexcept;
 
@@ -94,6 +102,7 @@ class Lloyd {
     Phase phase_ = Phase::kCentre;
     int iteration_ = 0;
     size_t block_rows_;
+    size_t seed_rows_;
     size_t mean_parts_;  // pieces of the dimensions of a mean
     size_t mean_width_;  // dimensions of a piece
 
@@ -110,8 +119,7 @@ class Lloyd {
     float *keys_;
     TileScratch *scratch_;
     Columns columns_;
-    Columns seeds_;        // of one round
-    float *seed_vectors_;  // of one round
+    Columns seeds_;  // of one round
     double weight_scale_ = 1;
     uint32_t seeded_ = 0;
     uint32_t round_ = 0;  // seeds drawn in this round
