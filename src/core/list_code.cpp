@@ -203,7 +203,7 @@ void WriteListModel(const ListShape &shape, uint64_t seed, const float *centre, 
         memcpy(at, centre, bytes);
     else
         memset(at, 0, bytes);
-    if (book != nullptr) WritePqBook(*book, at + bytes);
+    if (shape.quantizer == ListQuantizer::kPq) WritePqBook(*book, at + bytes);
 }
 
 size_t ListCodecBytes(const ListShape &shape) {
