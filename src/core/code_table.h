@@ -32,4 +32,7 @@ SignTable FillLevelTable(const float *rotated, int rows, uint8_t *entries) noexc
 // have zeroes there.
 SignTable FillValueTable(const float *values, int rows, uint8_t *entries) noexcept;
 
+// For codes of whole bytes: 256 values for each row become words.
+SignTable FillWordTable(const float *values, int rows, uint16_t *words) noexcept;
+
 }  // namespace vecx

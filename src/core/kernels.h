@@ -93,14 +93,17 @@ struct ListTerms {
     float threshold;
 };
 
-// Sums of 32 rows by one look-up per row of codes: `rows` tables of 16 entries for each half byte
-// (laid out as in CodeTable, yet of any number of rows), or of 256 floats.
+// Sums of 32 rows by look-ups for each row of codes: in tables of 16 entries for each half byte
+// (laid out as in CodeTable, yet of any number of rows), or of 256 words for each byte.
 struct ListTable {
     const uint8_t *entries;
-    const float *floats;  // instead of entries
+    const uint16_t *words;  // instead of entries; at most kLargestWord
     float step;
     float bias;
 };
+
+constexpr size_t kWordRows = 16;  // whose words' sum fits into 16 bits
+constexpr int kLargestWord = 65535 / static_cast<int>(kWordRows);
 
 // What is needed of a residual's code besides its bits.
 struct CodeSums {
@@ -155,7 +158,7 @@ struct CodeKernels {
     //                 - error_margin * factor_scale * error[j]
     // and a bit of the result where the bound is less than the threshold. What is not a number
     // becomes the largest one. By half bytes sum[j] is as above with one plane; by bytes the sum of
-    // the floats, each piece's rows in order.
+    // the words.
     uint32_t (*estimate_list)(const ListBatch &batch, const ListTable &table,
                               const ListTerms &terms, float *estimates, float *bounds) noexcept;
     uint32_t (*estimate_list_bytes)(const ListBatch &batch, const ListTable &table,
@@ -233,6 +236,11 @@ struct TileKernels {
     // keys are equal the column that came first stays; NaN is never the least.
     void (*nearest)(const float *sums, const float *factors, const float *addends, float first,
                     float *keys, float *columns) noexcept;
+
+    // For each row the least of its keys, and its column; of several the first column. No key is
+    // NaN. Both results have `rows` floats.
+    void (*best)(const float *keys, const float *columns, float *best_keys,
+                 float *best_columns) noexcept;
 };
 constexpr size_t kMostTileRows = 12, kMostPanel = 32;
 

@@ -238,9 +238,9 @@ struct Avx2 {
                                 _mm256_and_si256(_mm256_srli_epi16(code, 4), nibble)));
     }
 
-    static Floats LookUpFloats(const float *table, const uint8_t *bytes) noexcept {
-        const __m128i codes = _mm_loadl_epi64(reinterpret_cast<const __m128i *>(bytes));
-        return _mm256_i32gather_ps(table, _mm256_cvtepu8_epi32(codes), 4);
+    static void SumWords(const uint8_t *codes, const uint16_t *words, size_t rows,
+                         uint32_t *sums) noexcept {
+        SumWordsOneByOne(codes, words, rows, sums);
     }
 
     // Sums of bytes stay within 16 bits if those of odd places are kept apart: what they add to

@@ -210,9 +210,37 @@ struct Avx512 {
                                 _mm512_and_si512(_mm512_srli_epi16(code, 4), nibble)));
     }
 
-    static Floats LookUpFloats(const float *table, const uint8_t *bytes) noexcept {
-        const __m128i codes = _mm_loadu_si128(reinterpret_cast<const __m128i *>(bytes));
-        return _mm512_i32gather_ps(_mm512_cvtepu8_epi32(codes), table, 4);
+    // A shuffle of two registers looks 64 words up; the upper bits of a code say in which of four.
+    static __m512i LookUpWords(const uint16_t *words, const uint8_t *codes) noexcept {
+        const __m512i index =
+            _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(codes)));
+        const __mmask32 odd = _mm512_movepi16_mask(_mm512_slli_epi16(index, 9));
+        const __mmask32 upper = _mm512_movepi16_mask(_mm512_slli_epi16(index, 8));
+        __m512i part[4];
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++)
+            part[i] = _mm512_permutex2var_epi16(_mm512_loadu_si512(words + 64 * i), index,
+                                                _mm512_loadu_si512(words + 64 * i + 32));
+        return _mm512_mask_blend_epi16(upper, _mm512_mask_blend_epi16(odd, part[0], part[1]),
+                                       _mm512_mask_blend_epi16(odd, part[2], part[3]));
+    }
+    static void SumWords(const uint8_t *codes, const uint16_t *words, size_t rows,
+                         uint32_t *sums) noexcept {
+        __m512i low = _mm512_loadu_si512(sums), high = _mm512_loadu_si512(sums + 16);
+        while (rows > 0) {
+            const size_t here = rows < kWordRows ? rows : kWordRows;
+            __m512i sum = _mm512_setzero_si512();
+            for (size_t row = 0; row < here; row++) {
+                sum = _mm512_add_epi16(sum, LookUpWords(words, codes));
+                words += 256;
+                codes += kEdgeBatch;
+            }
+            low = _mm512_add_epi32(low, _mm512_cvtepu16_epi32(_mm512_castsi512_si256(sum)));
+            high = _mm512_add_epi32(high, _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(sum, 1)));
+            rows -= here;
+        }
+        _mm512_storeu_si512(sums, low);
+        _mm512_storeu_si512(sums + 16, high);
     }
 
     // Sums of bytes stay within 16 bits if those of odd places are kept apart: what they add to

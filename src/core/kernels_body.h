@@ -18,7 +18,7 @@
 //   kShorts, Shorts         16-bit integers in a register, and the register; Load and LoadTail of
 //                           struct BytesAsShorts and struct ShortsInMemory
 //   Integers, ZeroIntegers, AddProducts(sum, shorts, shorts), AddIntegers, ReduceIntegers
-//   LookUpFloats(table, bytes)   of 256 floats, those that kWidth bytes say
+//   SumWords(codes, words, rows, sums)       adds to 32 sums the words that bytes of codes say
 //   kTileRows               rows whose products with two registers of columns are summed at once
 //   SumEntries(codes, entries, rows, sums)   one plane of CodeKernels::estimate: 32 sums as floats
 //   kBytes, Bytes           bytes in a register of bits, and the register
@@ -47,6 +47,11 @@ inline void PrefetchAhead(const char *a, const char *b) noexcept {
     } else {
         (void)a, (void)b;
     }
+}
+
+template <class Isa>
+typename Isa::Floats LoadFloats(const float *from) noexcept {
+    return Isa::F32::Load(reinterpret_cast<const char *>(from));
 }
 
 template <class Isa>
@@ -283,18 +288,27 @@ void SumPieces(const ListBatch &batch, const uint8_t *entries,
     }
 }
 
+// The sums of 32 rows of whole tables of bytes.
+inline void SumWordsOneByOne(const uint8_t *codes, const uint16_t *words, size_t rows,
+                             uint32_t *sums) noexcept {
+    for (size_t row = 0; row < rows; row++, words += 256)
+        for (size_t i = 0; i < kEdgeBatch; i++) sums[i] += words[codes[row * kEdgeBatch + i]];
+}
+
 template <class Isa>
-void SumBytePieces(const ListBatch &batch, const float *table,
+void SumWordPieces(const ListBatch &batch, const uint16_t *words,
                    typename Isa::Floats *sums) noexcept {
     constexpr size_t kParts = kEdgeBatch / Isa::kWidth;
+    uint32_t totals[kEdgeBatch] = {};
     for (int piece = 0; piece < batch.piece_count; piece++) {
-        const uint8_t *codes = batch.pieces[piece].codes;
-        for (int row = 0; row < batch.pieces[piece].rows; row++, table += 256) {
-#pragma GCC unroll 8
-            for (size_t i = 0; i < kParts; i++, codes += Isa::kWidth)
-                sums[i] = Isa::Add(sums[i], Isa::LookUpFloats(table, codes));
-        }
+        const auto rows = static_cast<size_t>(batch.pieces[piece].rows);
+        Isa::SumWords(batch.pieces[piece].codes, words, rows, totals);
+        words += rows * 256;
     }
+    float floats[kEdgeBatch];
+    for (size_t i = 0; i < kEdgeBatch; i++) floats[i] = static_cast<float>(totals[i]);
+#pragma GCC unroll 8
+    for (size_t i = 0; i < kParts; i++) sums[i] = LoadFloats<Isa>(floats + i * Isa::kWidth);
 }
 
 template <class Isa>
@@ -353,7 +367,7 @@ uint32_t EstimateListBytes(const ListBatch &batch, const ListTable &table, const
     typename Isa::Floats sums[kParts];
 #pragma GCC unroll 8
     for (size_t i = 0; i < kParts; i++) sums[i] = Isa::Zero();
-    SumBytePieces<Isa>(batch, table.floats, sums);
+    SumWordPieces<Isa>(batch, table.words, sums);
     return EndList<Isa>(batch, table, terms, sums, estimates, bounds);
 }
 
@@ -732,11 +746,6 @@ void Hadamard(float *values, const float *factors, size_t n) noexcept {
     }
 }
 
-template <class Isa>
-typename Isa::Floats LoadFloats(const float *from) noexcept {
-    return Isa::F32::Load(reinterpret_cast<const char *>(from));
-}
-
 // All sums stay in registers: two of columns and kTileRows of rows, so that each value read from
 // memory is used in two multiplications or in kTileRows.
 template <class Isa>
@@ -819,6 +828,25 @@ void NearestInPanel(const float *sums, const float *factors, const float *addend
     }
 }
 
+template <class Isa>
+void BestOfRows(const float *keys, const float *columns, float *best_keys,
+                float *best_columns) noexcept {
+    using Floats = typename Isa::Floats;
+    const Floats none = Isa::Broadcast(__FLT_MAX__);
+    for (size_t r = 0; r < Isa::kTileRows; r++) {
+        const size_t at = 2 * Isa::kWidth * r;
+        const Floats low = LoadFloats<Isa>(keys + at),
+                     high = LoadFloats<Isa>(keys + at + Isa::kWidth);
+        best_keys[r] = Isa::ReduceMinimum(Isa::Minimum(low, high));
+        const Floats least = Isa::Broadcast(best_keys[r]);
+        const Floats left =
+            Isa::Select(Isa::Greater(low, least), none, LoadFloats<Isa>(columns + at));
+        const Floats right = Isa::Select(Isa::Greater(high, least), none,
+                                         LoadFloats<Isa>(columns + at + Isa::kWidth));
+        best_columns[r] = Isa::ReduceMinimum(Isa::Minimum(left, right));
+    }
+}
+
 template <class Isa, class Element>
 constexpr DistanceKernels DistanceKernelsOf() {
     return {
@@ -843,7 +871,7 @@ constexpr Kernels MakeKernels(SimdLevel level, const char *name) {
          DecodeU8<Isa>, Sizes<Isa>, FillTable<Isa>, EncodeI16<Isa>, Smallest<Isa>, Rank<Isa>,
          Hadamard<Isa>},
         {Isa::kTileRows, 2 * Isa::kWidth, MultiplyTile<Isa>, OverColumns<Isa, Product<Isa>>,
-         OverColumns<Isa, SquaredDifference<Isa>>, NearestInPanel<Isa>},
+         OverColumns<Isa, SquaredDifference<Isa>>, NearestInPanel<Isa>, BestOfRows<Isa>},
         HalfToFloats<Isa>,
         FloatsToHalf<Isa>,
     };

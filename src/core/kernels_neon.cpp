@@ -179,10 +179,9 @@ struct Neon {
                         vqtbl1q_u8(high, vshrq_n_u8(code, 4)));
     }
 
-    static Floats LookUpFloats(const float *table, const uint8_t *bytes) noexcept {
-        const float values[4] = {table[bytes[0]], table[bytes[1]], table[bytes[2]],
-                                 table[bytes[3]]};
-        return vld1q_f32(values);
+    static void SumWords(const uint8_t *codes, const uint16_t *words, size_t rows,
+                         uint32_t *sums) noexcept {
+        SumWordsOneByOne(codes, words, rows, sums);
     }
 
     static void SumEntries(const uint8_t *codes, const uint8_t *entries, size_t rows,

@@ -192,8 +192,9 @@ struct Scalar {
     static Integers AddIntegers(Integers a, Integers b) noexcept { return a + b; }
     static uint32_t ReduceIntegers(Integers sum) noexcept { return sum; }
 
-    static Floats LookUpFloats(const float *table, const uint8_t *bytes) noexcept {
-        return Floats{table[bytes[0]], table[bytes[1]], table[bytes[2]], table[bytes[3]]};
+    static void SumWords(const uint8_t *codes, const uint16_t *words, size_t rows,
+                         uint32_t *sums) noexcept {
+        SumWordsOneByOne(codes, words, rows, sums);
     }
 
     static void SumEntries(const uint8_t *codes, const uint8_t *entries, size_t rows,

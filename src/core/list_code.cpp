@@ -424,6 +424,7 @@ namespace {
 struct QueryMemory {
     float *transformed;
     uint8_t *entries;
+    uint16_t *words;
     float *floats;
     int16_t *shorts;
 };
@@ -432,18 +433,20 @@ QueryMemory TakeQuery(Carver *carver, const ListShape &shape) {
     QueryMemory memory = {};
     memory.transformed = carver->Take<float>(static_cast<size_t>(shape.padded));
     const auto rows = static_cast<size_t>(shape.code_rows);
-    if (shape.quantizer == ListQuantizer::kPq && shape.bits == 8)
-        memory.floats = carver->Take<float>(rows * 256);
-    else if (shape.quantizer == ListQuantizer::kPq)
-        memory.floats = carver->Take<float>(rows * 32);
-    if (!shape.by_row) memory.entries = carver->Take<uint8_t>(TableBytes(shape.code_rows));
+    const bool words = shape.quantizer == ListQuantizer::kPq && shape.bits == 8;
+    if (shape.quantizer == ListQuantizer::kPq)
+        memory.floats = carver->Take<float>(rows * (words ? 256 : 32));
+    if (words)
+        memory.words = carver->Take<uint16_t>(rows * 256);
+    else if (!shape.by_row)
+        memory.entries = carver->Take<uint8_t>(TableBytes(shape.code_rows));
     if (shape.quantizer == ListQuantizer::kSq8)
         memory.shorts = carver->Take<int16_t>(static_cast<size_t>(shape.padded));
     return memory;
 }
 
-void TakeTable(const SignTable &table, const uint8_t *entries, ListQuery *query) {
-    query->table = {entries, nullptr, table.step, table.bias};
+void TakeTable(const SignTable &table, const QueryMemory &memory, ListQuery *query) {
+    query->table = {memory.entries, memory.words, table.step, table.bias};
     query->table_error = table.error;
 }
 
@@ -473,18 +476,16 @@ ListQuery PrepareListQuery(const ListCodec &codec, const float *vector, const vo
         const SignTable table = shape.bits == 1
                                     ? FillSignTable(pieces.transformed, rows, pieces.entries)
                                     : FillLevelTable(pieces.transformed, rows, pieces.entries);
-        TakeTable(table, pieces.entries, &query);
+        TakeTable(table, pieces, &query);
         query.table_margin = kBoundSigmas * table.deviation;
     } else if (shape.quantizer == ListQuantizer::kPq) {
         PqProducts(codec.book_, pieces.transformed, pieces.floats);
         const size_t used = static_cast<size_t>(shape.m) << shape.bits;
         const size_t all = static_cast<size_t>(shape.code_rows) * (shape.bits == 8 ? 256 : 32);
         std::fill(pieces.floats + used, pieces.floats + all, 0.0f);
-        if (shape.bits == 8)
-            query.table = {nullptr, pieces.floats, 1, 0};
-        else
-            TakeTable(FillValueTable(pieces.floats, shape.code_rows, pieces.entries),
-                      pieces.entries, &query);
+        TakeTable(shape.bits == 8 ? FillWordTable(pieces.floats, shape.code_rows, pieces.words)
+                                  : FillValueTable(pieces.floats, shape.code_rows, pieces.entries),
+                  pieces, &query);
     } else {
         query.sq8 =
             PrepareSq8Query(pieces.transformed, static_cast<size_t>(shape.padded), pieces.shorts);
@@ -530,7 +531,7 @@ uint32_t EstimateBlock(const ListQuery &query, const ListProbe &probe, const voi
         terms.error_margin = std::max(kBoundSigmas * probe.distance, kLeastMargin);
     }
     const auto estimate =
-        query.table.floats != nullptr ? kernels.estimate_list_bytes : kernels.estimate_list;
+        query.table.words != nullptr ? kernels.estimate_list_bytes : kernels.estimate_list;
     return estimate(batch, query.table, terms, estimates, bounds);
 }
 

@@ -13,7 +13,8 @@
 //   rabitq  1 or 2 bits a dimension (Gao & Long 2024), as the edges of a graph have them; the
 //           estimate comes with a lower bound of the key, which holds up to chance: see
 //           kBoundSigmas
-//   pq      m codes of 4 bits, looked up in registers (Andre et al. 2015), or of 8 bits
+//   pq      m codes of 4 bits, looked up in registers (Andre et al. 2015), or of 8 bits; tables
+//           are rounded to 7 or 12 bits
 //   sq8     one byte a dimension; the lower bound always holds
 //   flat    the value itself; keys are exact (also bits, by Hamming distance)
 //

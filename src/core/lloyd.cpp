@@ -33,6 +33,9 @@ constexpr double kMergeWork = 2e8;  // multiplications
 // Where lists are to be even, a row counts by its distance from so many times the mean on.
 constexpr double kFarRow = 4;
 
+// A round that changes the cost by less than this part of it is the last.
+constexpr double kSettled = 5e-4;
+
 // Squared distances below this part of the squared length are rounding errors.
 constexpr float kRounding = 4e-6f;
 
@@ -280,6 +283,7 @@ void Lloyd::BeginAssign() {
 void Lloyd::EndAssign() {
     std::fill_n(counts_, options_.lists, 0);
     std::fill_n(costs_, options_.lists, 0.0);
+    const double before = objective_;
     objective_ = 0;
     for (size_t i = 0; i < options_.rows; i++) {
         counts_[assignment_[i]]++;
@@ -293,7 +297,8 @@ void Lloyd::EndAssign() {
         order_[starts_[assignment_[i]]++] = static_cast<uint32_t>(i);
     for (uint32_t list = options_.lists; list > 0; list--) starts_[list] = starts_[list - 1];
     starts_[0] = 0;
-    if (iteration_ == options_.iterations) {
+    const bool settled = std::fabs(before - objective_) < kSettled * before;
+    if (iteration_ == options_.iterations || (iteration_ > 0 && settled)) {
         if (options_.spherical) ScaleDirections();
         for (uint32_t list = 0; list < options_.lists; list++) filled_ += counts_[list] > 0;
         phase_ = Phase::kDone;

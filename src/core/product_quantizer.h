@@ -22,8 +22,8 @@ struct LloydOptions;
 // A rotation is learned up to so many dimensions: it is a full matrix, and time goes with its cube.
 constexpr int kMaxOpqDimensions = 2048;
 
-// Rows that training makes use of: 256 for each centroid, and enough for a rotation.
-constexpr uint64_t MostPqRows(int bits) { return bits == 8 ? 65536 : 16384; }
+// Rows that training makes use of: 256 for each centroid, or what a rotation needs.
+constexpr uint64_t MostPqRows(int bits) { return bits == 8 ? 65536 : 8192; }
 
 struct PqShape {
     int dimensions;

@@ -129,16 +129,15 @@ void SearchColumns(const Columns &columns, size_t rows, const TileScratch &scrat
                             columns.addends + p * width, static_cast<float>(p * width),
                             scratch.keys + t * cells, scratch.columns + t * cells);
     }
-    for (size_t row = 0; row < rows; row++) {
-        const float *row_keys = scratch.keys + row * width;
-        const float *row_columns = scratch.columns + row * width;
-        size_t best = 0;
-        for (size_t c = 1; c < width; c++)
-            if (row_keys[c] < row_keys[best] ||
-                (row_keys[c] == row_keys[best] && row_columns[c] < row_columns[best]))
-                best = c;
-        nearest[row] = static_cast<uint32_t>(row_columns[best]);
-        keys[row] = row_keys[best];
+    for (size_t t = 0; t < tiles; t++) {
+        float best_keys[kMostTileRows], best_columns[kMostTileRows];
+        kernels.best(scratch.keys + t * cells, scratch.columns + t * cells, best_keys,
+                     best_columns);
+        const size_t first = t * height;
+        for (size_t r = 0; r < std::min(height, rows - first); r++) {
+            nearest[first + r] = static_cast<uint32_t>(best_columns[r]);
+            keys[first + r] = best_keys[r];
+        }
     }
 }
 

@@ -396,7 +396,7 @@ TEST_P(ListCodes, DamagedModelsAreRefused) {
     ListCodec codec;
     const auto opens = [&](const std::vector<char> &bytes) {
         AlignedBytes copy(bytes.size());
-        memcpy(copy.data(), bytes.data(), bytes.size());
+        std::copy(bytes.begin(), bytes.end(), copy.data());
         return OpenListCodec(shape, copy.data(), bytes.size(), memory.data(), &codec);
     };
     const std::vector<char> whole(list.model->data(), list.model->data() + size);
@@ -529,6 +529,26 @@ TEST(CodeTables, ValuesWithinTheStatedError) {
     EXPECT_LT(worst, table.error);
     EXPECT_LT(worst, 5 * table.deviation);
     EXPECT_GT(worst, table.deviation);
+}
+
+TEST(CodeTables, WordsWithinTheStatedError) {
+    std::minstd_rand random(3);
+    const int rows = 34;
+    const std::vector<float> values = GaussianVector(random, static_cast<size_t>(rows) * 256);
+    std::vector<uint16_t> words(values.size());
+    const SignTable table = FillWordTable(values.data(), rows, words.data());
+    std::uniform_int_distribution<size_t> code(0, 255);
+    for (int round = 0; round < 1000; round++) {
+        double exact = 0, looked_up = table.bias;
+        for (size_t row = 0; row < static_cast<size_t>(rows); row++) {
+            const size_t at = row * 256 + code(random);
+            exact += values[at];
+            EXPECT_LE(words[at], kLargestWord);
+            looked_up += static_cast<double>(table.step) * words[at];
+        }
+        EXPECT_NEAR(exact, looked_up, table.error);
+    }
+    EXPECT_LT(table.error, 0.1);
 }
 
 TEST(CodeTables, AllZero) {

@@ -248,7 +248,7 @@ TEST(PqBooks, StoredAndReadBack) {
         const std::vector<char> whole(bytes.data(), bytes.data() + size);
         const auto reads = [&](const std::vector<char> &changed) {
             AlignedBytes copy(changed.size());
-            memcpy(copy.data(), changed.data(), changed.size());
+            std::copy(changed.begin(), changed.end(), copy.data());
             return ReadPqBook(copy.data(), changed.size(), &read);
         };
         for (size_t cut : {size_t{0}, size_t{31}, size - 1})

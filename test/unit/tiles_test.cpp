@@ -78,6 +78,31 @@ TEST_P(Tiles, NearestKeepsTheFirstOfEqualsAndNoNaN) {
     EXPECT_EQ(columns.data()[2], 66);
 }
 
+TEST_P(Tiles, BestIsTheFirstColumnOfTheLeastKey) {
+    const size_t cells = kernels_.rows * kernels_.panel;
+    AlignedFloats keys(cells), columns(cells), best_keys(kernels_.rows),
+        best_columns(kernels_.rows);
+    std::uniform_int_distribution<int> key(-3, 3), column(0, 1 << 20);
+    for (int round = 0; round < 50; round++) {
+        for (size_t i = 0; i < cells; i++) {
+            keys.data()[i] = round == 0 ? std::numeric_limits<float>::infinity()
+                                        : static_cast<float>(key(random_));
+            columns.data()[i] = static_cast<float>(column(random_));
+        }
+        kernels_.best(keys.data(), columns.data(), best_keys.data(), best_columns.data());
+        for (size_t r = 0; r < kernels_.rows; r++) {
+            const float *row_keys = keys.data() + r * kernels_.panel;
+            const float least = *std::min_element(row_keys, row_keys + kernels_.panel);
+            float first = std::numeric_limits<float>::max();
+            for (size_t c = 0; c < kernels_.panel; c++)
+                if (row_keys[c] == least)
+                    first = std::min(first, columns.data()[r * kernels_.panel + c]);
+            EXPECT_EQ(best_keys.data()[r], least);
+            EXPECT_EQ(best_columns.data()[r], first);
+        }
+    }
+}
+
 TEST_P(Tiles, ProductsAndDistancesOverColumns) {
     GuardedMemory values, panels, results;
     for (size_t n : {0, 1, 4, 7, 100})
