@@ -144,7 +144,7 @@ VECX_FUNCTION(vecx_index_info) {
 
 VECX_FUNCTION(vecx_check) {
     const Oid index_id = PG_GETARG_OID(0);
-    const hnsw::CheckOptions options = {PG_GETARG_BOOL(1), PG_GETARG_INT32(2)};
+    const CheckOptions options = {PG_GETARG_BOOL(1), PG_GETARG_INT32(2)};
     if (options.sample < 0)
         ereport(ERROR,
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("sample must not be negative")));
@@ -155,7 +155,7 @@ VECX_FUNCTION(vecx_check) {
     const MemoryContext context =
         AllocSetContextCreate(CurrentMemoryContext, "vecx_check", ALLOCSET_DEFAULT_SIZES);
     const MemoryContext before = MemoryContextSwitchTo(context);
-    hnsw::Findings findings(result->setResult, result->setDesc);
+    Findings findings(result->setResult, result->setDesc);
     const Snapshot snapshot = RegisterSnapshot(GetTransactionSnapshot());
     hnsw::CheckIndex(opened.index, opened.table, snapshot, options, &findings);
     UnregisterSnapshot(snapshot);
