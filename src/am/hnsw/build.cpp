@@ -3,6 +3,7 @@
 // Called by am.cpp for CREATE INDEX and REINDEX, CONCURRENTLY or not, and for the init fork of an
 // unlogged index.
 
+#include "am/build.h"
 #include "am/hnsw/hnsw.h"
 #include "am/hnsw/node_vector.h"
 #include "am/hnsw/write.h"
@@ -50,8 +51,6 @@ struct BuildState {
 };
 
 void SetPhase(Phase phase) { pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, phase); }
-
-RowId ToRowId(ItemPointer tid) { return {tid->ip_blkid.bi_hi, tid->ip_blkid.bi_lo, tid->ip_posid}; }
 
 void AddToCentre(BuildState *state) {
     const float *coordinates = state->vector.coordinates;
@@ -174,14 +173,6 @@ void *AllocateRecords(void *memory, size_t bytes) {
     return static_cast<pg::TemporaryMemory *>(memory)->AllocateLarge(bytes);
 }
 
-uint64_t NewBuildId() {
-    uint64_t id;
-    if (!pg_strong_random(&id, sizeof(id)))
-        ereport(ERROR,
-                (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values")));
-    return id;
-}
-
 const Graph *NewGraph(Relation index, SampledCentre centre, int inline_elements = kInlineElements) {
     const OperatorClass &opclass = OperatorClassOf(index);
     const HnswOptions options = HnswOptionsOf(index);
@@ -191,13 +182,6 @@ const Graph *NewGraph(Relation index, SampledCentre centre, int inline_elements 
                      options.vectors == StoredVectors::kFloat ? CopyKind::kFloat : CopyKind::kHalf,
                      options.storage == HnswStorage::kCompact, inline_elements, NewBuildId(), kSeed,
                      centre.coordinates, centre.longest);
-}
-
-int Threads(Relation heap) {
-    // -1 where the table has options, but not this one.
-    const int workers = RelationGetParallelWorkers(heap, -1);
-    const int most = max_parallel_maintenance_workers;
-    return 1 + (workers < 0 ? most : std::min(workers, most));
 }
 
 }  // namespace
@@ -226,7 +210,7 @@ IndexBuildResult *Build(Relation heap, Relation index, IndexInfo *info) {
         pg::TemporaryMemory::Create(static_cast<Size>(maintenance_work_mem) * 1024);
     const BuilderOptions options = {state.graph->shape,
                                     state.graph->ef_construction,
-                                    Threads(heap),
+                                    BuildThreads(heap),
                                     kSeed,
                                     state.graph->HasCopies() ? state.vector.copy_bytes : 0,
                                     AllocateForBuilder,
