@@ -1238,6 +1238,22 @@ COMMENT ON FUNCTION hnswhandler(internal) IS 'hnsw index access method handler';
 CREATE ACCESS METHOD hnsw TYPE INDEX HANDLER hnswhandler;
 COMMENT ON ACCESS METHOD hnsw IS 'graph of nearest neighbors, for ORDER BY distance LIMIT';
 
+-- Access methods ivfflat and ivfpq: inverted lists, of which the nearest are searched
+
+CREATE FUNCTION ivfflathandler(internal) RETURNS index_am_handler
+    AS 'MODULE_PATHNAME', 'vecx_ivfflat_handler' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION ivfflathandler(internal) IS 'ivfflat index access method handler';
+
+CREATE ACCESS METHOD ivfflat TYPE INDEX HANDLER ivfflathandler;
+COMMENT ON ACCESS METHOD ivfflat IS 'inverted lists of vectors, for ORDER BY distance LIMIT';
+
+CREATE FUNCTION ivfpqhandler(internal) RETURNS index_am_handler
+    AS 'MODULE_PATHNAME', 'vecx_ivfpq_handler' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION ivfpqhandler(internal) IS 'ivfpq index access method handler';
+
+CREATE ACCESS METHOD ivfpq TYPE INDEX HANDLER ivfpqhandler;
+COMMENT ON ACCESS METHOD ivfpq IS 'inverted lists of quantized vectors, for ORDER BY distance LIMIT';
+
 -- Operator classes of the vector indexes. Support function 1 tells type and metric.
 
 CREATE FUNCTION vecx_vector_l2_ops(internal) RETURNS internal
@@ -1407,6 +1423,74 @@ CREATE FUNCTION vecx_pq_distance(codebook bytea, value vector, code bytea) RETUR
 COMMENT ON FUNCTION vecx_pq_distance(bytea, vector, bytea) IS
     'Euclidean distance between a vector and what a code stands for';
 
+-- The same for inverted lists. ivfflat has a default, as in pgvector.
+
+CREATE OPERATOR CLASS vector_l2_ops
+    DEFAULT FOR TYPE vector USING ivfflat AS
+    OPERATOR 1 <-> (vector, vector) FOR ORDER BY float_ops,
+    FUNCTION 1 vecx_vector_l2_ops(internal);
+COMMENT ON OPERATOR CLASS vector_l2_ops USING ivfflat IS 'Euclidean distance';
+CREATE OPERATOR CLASS vector_ip_ops
+    FOR TYPE vector USING ivfflat AS
+    OPERATOR 1 <#> (vector, vector) FOR ORDER BY float_ops,
+    FUNCTION 1 vecx_vector_ip_ops(internal);
+COMMENT ON OPERATOR CLASS vector_ip_ops USING ivfflat IS 'negative inner product';
+CREATE OPERATOR CLASS vector_cosine_ops
+    FOR TYPE vector USING ivfflat AS
+    OPERATOR 1 <=> (vector, vector) FOR ORDER BY float_ops,
+    FUNCTION 1 vecx_vector_cosine_ops(internal);
+COMMENT ON OPERATOR CLASS vector_cosine_ops USING ivfflat IS 'cosine distance';
+CREATE OPERATOR CLASS halfvec_l2_ops
+    FOR TYPE halfvec USING ivfflat AS
+    OPERATOR 1 <-> (halfvec, halfvec) FOR ORDER BY float_ops,
+    FUNCTION 1 vecx_halfvec_l2_ops(internal);
+COMMENT ON OPERATOR CLASS halfvec_l2_ops USING ivfflat IS 'Euclidean distance';
+CREATE OPERATOR CLASS halfvec_ip_ops
+    FOR TYPE halfvec USING ivfflat AS
+    OPERATOR 1 <#> (halfvec, halfvec) FOR ORDER BY float_ops,
+    FUNCTION 1 vecx_halfvec_ip_ops(internal);
+COMMENT ON OPERATOR CLASS halfvec_ip_ops USING ivfflat IS 'negative inner product';
+CREATE OPERATOR CLASS halfvec_cosine_ops
+    FOR TYPE halfvec USING ivfflat AS
+    OPERATOR 1 <=> (halfvec, halfvec) FOR ORDER BY float_ops,
+    FUNCTION 1 vecx_halfvec_cosine_ops(internal);
+COMMENT ON OPERATOR CLASS halfvec_cosine_ops USING ivfflat IS 'cosine distance';
+CREATE OPERATOR CLASS bit_hamming_ops
+    FOR TYPE bit USING ivfflat AS
+    OPERATOR 1 <~> (bit, bit) FOR ORDER BY float_ops,
+    FUNCTION 1 vecx_bit_hamming_ops(internal);
+COMMENT ON OPERATOR CLASS bit_hamming_ops USING ivfflat IS 'Hamming distance';
+CREATE OPERATOR CLASS vector_l2_ops
+    FOR TYPE vector USING ivfpq AS
+    OPERATOR 1 <-> (vector, vector) FOR ORDER BY float_ops,
+    FUNCTION 1 vecx_vector_l2_ops(internal);
+COMMENT ON OPERATOR CLASS vector_l2_ops USING ivfpq IS 'Euclidean distance';
+CREATE OPERATOR CLASS vector_ip_ops
+    FOR TYPE vector USING ivfpq AS
+    OPERATOR 1 <#> (vector, vector) FOR ORDER BY float_ops,
+    FUNCTION 1 vecx_vector_ip_ops(internal);
+COMMENT ON OPERATOR CLASS vector_ip_ops USING ivfpq IS 'negative inner product';
+CREATE OPERATOR CLASS vector_cosine_ops
+    FOR TYPE vector USING ivfpq AS
+    OPERATOR 1 <=> (vector, vector) FOR ORDER BY float_ops,
+    FUNCTION 1 vecx_vector_cosine_ops(internal);
+COMMENT ON OPERATOR CLASS vector_cosine_ops USING ivfpq IS 'cosine distance';
+CREATE OPERATOR CLASS halfvec_l2_ops
+    FOR TYPE halfvec USING ivfpq AS
+    OPERATOR 1 <-> (halfvec, halfvec) FOR ORDER BY float_ops,
+    FUNCTION 1 vecx_halfvec_l2_ops(internal);
+COMMENT ON OPERATOR CLASS halfvec_l2_ops USING ivfpq IS 'Euclidean distance';
+CREATE OPERATOR CLASS halfvec_ip_ops
+    FOR TYPE halfvec USING ivfpq AS
+    OPERATOR 1 <#> (halfvec, halfvec) FOR ORDER BY float_ops,
+    FUNCTION 1 vecx_halfvec_ip_ops(internal);
+COMMENT ON OPERATOR CLASS halfvec_ip_ops USING ivfpq IS 'negative inner product';
+CREATE OPERATOR CLASS halfvec_cosine_ops
+    FOR TYPE halfvec USING ivfpq AS
+    OPERATOR 1 <=> (halfvec, halfvec) FOR ORDER BY float_ops,
+    FUNCTION 1 vecx_halfvec_cosine_ops(internal);
+COMMENT ON OPERATOR CLASS halfvec_cosine_ops USING ivfpq IS 'cosine distance';
+
 -- Looking into an index
 
 CREATE FUNCTION vecx_index_info(index regclass, OUT rows bigint, OUT nodes bigint,
@@ -1419,10 +1503,19 @@ CREATE FUNCTION vecx_index_info(index regclass, OUT rows bigint, OUT nodes bigin
                                 OUT meta_pages bigint, OUT node_pages bigint,
                                 OUT vector_pages bigint, OUT total_pages bigint,
                                 OUT entry_level integer, OUT levels integer,
-                                OUT average_degree float8, OUT build_id text)
+                                OUT average_degree float8, OUT build_id text, OUT method text,
+                                OUT lists integer, OUT largest_list bigint, OUT trained boolean,
+                                OUT quantizer text, OUT free_pages bigint)
     AS 'MODULE_PATHNAME', 'vecx_index_info' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION vecx_index_info(regclass) IS
-    'what is in an hnsw index, counted page by page; for those who may select from its table';
+    'what is in an index, counted page by page; for those who may select from its table';
+
+CREATE FUNCTION vecx_index_lists(index regclass)
+    RETURNS TABLE (list integer, rows bigint, dead bigint, generation bigint,
+                   centroid_norm float8, radius float8)
+    AS 'MODULE_PATHNAME', 'vecx_index_lists' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION vecx_index_lists(regclass) IS
+    'the lists of an ivfflat or ivfpq index: their rows, slots without a row, and how far the farthest row is from the centroid';
 
 CREATE FUNCTION vecx_check(index regclass, heapallindexed boolean DEFAULT false,
                            sample integer DEFAULT 0)
@@ -1430,4 +1523,4 @@ CREATE FUNCTION vecx_check(index regclass, heapallindexed boolean DEFAULT false,
     AS 'MODULE_PATHNAME', 'vecx_check' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 REVOKE EXECUTE ON FUNCTION vecx_check(regclass, boolean, integer) FROM PUBLIC;
 COMMENT ON FUNCTION vecx_check(regclass, boolean, integer) IS
-    'damage in an hnsw index, a row each; with heapallindexed also rows of the table that it lacks, with a sample also whether searches find that many rows';
+    'damage in an index, a row each; with heapallindexed also rows of the table that it lacks, with a sample also whether searches find that many rows';

@@ -1,9 +1,10 @@
-// The access method hnsw as PostgreSQL sees it: its properties, and its callbacks, each of which is
-// pg::Guard around the function that does the work (am/hnsw/hnsw.h). The only entry is the handler,
-// an SQL function.
+// The access methods as PostgreSQL sees them: their properties, and their callbacks, each of which
+// is pg::Guard around the function that does the work (am/hnsw/hnsw.h, am/ivf/ivf.h). The only
+// entries are the handlers, SQL functions.
 
 #include "am/cost.h"
 #include "am/hnsw/hnsw.h"
+#include "am/ivf/ivf.h"
 #include "am/opclass.h"
 #include "am/options.h"
 #include "am/validate.h"
@@ -12,6 +13,7 @@
 
 namespace pg = vecx::pg;
 namespace hnsw = vecx::hnsw;
+namespace ivf = vecx::ivf;
 
 extern "C" {
 
@@ -89,10 +91,73 @@ static bool Property(Oid, int column, IndexAMProperty property, const char *, bo
     *isnull = false;
     return true;
 }
+
+static IndexBuildResult *IvfBuild(Relation heap, Relation index, IndexInfo *info) {
+    return pg::Guard([&] { return ivf::Build(heap, index, info); });
 }
 
-// What is not set is zero: false or nullptr.
-VECX_FUNCTION(vecx_hnsw_handler) {
+static void IvfBuildEmpty(Relation index) {
+    pg::Guard([&] { ivf::BuildEmpty(index); });
+}
+
+static bool IvfInsert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relation heap,
+                      IndexUniqueCheck, bool, IndexInfo *) {
+    return pg::Guard([&] { return ivf::Insert(index, values[0], isnull[0], tid, heap); });
+}
+
+static IndexBulkDeleteResult *IvfBulkDelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
+                                            IndexBulkDeleteCallback callback, void *state) {
+    return pg::Guard([&] { return ivf::BulkDelete(info, stats, callback, state); });
+}
+
+static IndexBulkDeleteResult *IvfVacuumCleanup(IndexVacuumInfo *info,
+                                               IndexBulkDeleteResult *stats) {
+    return pg::Guard([&] { return ivf::VacuumCleanup(info, stats); });
+}
+
+static void IvfCostEstimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup,
+                            Cost *total, Selectivity *selectivity, double *correlation,
+                            double *pages) {
+    const vecx::ScanCost cost =
+        pg::Guard([&] { return vecx::EstimateIvfCost(root, path, loop_count); });
+    *startup = cost.startup;
+    *total = cost.total;
+    *selectivity = cost.selectivity;
+    *correlation = cost.correlation;
+    *pages = cost.pages;
+}
+
+static bytea *IvfflatParseOptions(Datum reloptions, bool validate) {
+    return pg::Guard([&] { return vecx::ParseIvfflatOptions(reloptions, validate); });
+}
+
+static bytea *IvfpqParseOptions(Datum reloptions, bool validate) {
+    return pg::Guard([&] { return vecx::ParseIvfpqOptions(reloptions, validate); });
+}
+
+static char *IvfBuildPhaseName(int64 phase) {
+    return pg::Guard([&] { return const_cast<char *>(ivf::BuildPhaseName(phase)); });
+}
+
+static IndexScanDesc IvfBeginScan(Relation index, int nkeys, int norderbys) {
+    return pg::Guard([&] { return ivf::BeginScan(index, nkeys, norderbys); });
+}
+
+static void IvfRescan(IndexScanDesc scan, ScanKey, int, ScanKey orderbys, int norderbys) {
+    pg::Guard([&] { ivf::Rescan(scan, orderbys, norderbys); });
+}
+
+static bool IvfGetTuple(IndexScanDesc scan, ScanDirection direction) {
+    return pg::Guard([&] { return ivf::GetTuple(scan, direction); });
+}
+
+static void IvfEndScan(IndexScanDesc scan) {
+    pg::Guard([&] { ivf::EndScan(scan); });
+}
+}
+
+// What all have in common. What is not set is zero: false or nullptr.
+static IndexAmRoutine *NewRoutine() {
     IndexAmRoutine *routine = makeNode(IndexAmRoutine);
 
     // Operators are not numbered by meaning: each class has one, for its own distance.
@@ -106,6 +171,13 @@ VECX_FUNCTION(vecx_hnsw_handler) {
     routine->amcanbuildparallel = true;  // before, PostgreSQL plans workers for B-trees only
 #endif
 
+    routine->amproperty = Property;
+    routine->amvalidate = Validate;
+    return routine;
+}
+
+VECX_FUNCTION(vecx_hnsw_handler) {
+    IndexAmRoutine *routine = NewRoutine();
     routine->ambuild = HnswBuild;
     routine->ambuildempty = HnswBuildEmpty;
     routine->aminsert = HnswInsert;
@@ -113,13 +185,36 @@ VECX_FUNCTION(vecx_hnsw_handler) {
     routine->amvacuumcleanup = HnswVacuumCleanup;
     routine->amcostestimate = HnswCostEstimate;
     routine->amoptions = HnswParseOptions;
-    routine->amproperty = Property;
     routine->ambuildphasename = HnswBuildPhaseName;
-    routine->amvalidate = Validate;
     routine->ambeginscan = HnswBeginScan;
     routine->amrescan = HnswRescan;
     routine->amgettuple = HnswGetTuple;
     routine->amendscan = HnswEndScan;
-
     PG_RETURN_POINTER(routine);
+}
+
+static IndexAmRoutine *NewIvfRoutine(amoptions_function options) {
+    IndexAmRoutine *routine = NewRoutine();
+    routine->ambuild = IvfBuild;
+    routine->ambuildempty = IvfBuildEmpty;
+    routine->aminsert = IvfInsert;
+    routine->ambulkdelete = IvfBulkDelete;
+    routine->amvacuumcleanup = IvfVacuumCleanup;
+    routine->amcostestimate = IvfCostEstimate;
+    routine->amoptions = options;
+    routine->ambuildphasename = IvfBuildPhaseName;
+    routine->ambeginscan = IvfBeginScan;
+    routine->amrescan = IvfRescan;
+    routine->amgettuple = IvfGetTuple;
+    routine->amendscan = IvfEndScan;
+    return routine;
+}
+
+VECX_FUNCTION(vecx_ivfflat_handler) { PG_RETURN_POINTER(NewIvfRoutine(IvfflatParseOptions)); }
+
+VECX_FUNCTION(vecx_ivfpq_handler) { PG_RETURN_POINTER(NewIvfRoutine(IvfpqParseOptions)); }
+
+// Without a look into the catalog: this is asked where the relation's cache is being filled.
+ivf::Method ivf::MethodOf(Relation index) {
+    return index->rd_indam->amoptions == IvfpqParseOptions ? Method::kIvfpq : Method::kIvfflat;
 }

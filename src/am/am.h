@@ -6,4 +6,6 @@
 
 extern "C" {
 PGDLLEXPORT Datum vecx_hnsw_handler(PG_FUNCTION_ARGS);
+PGDLLEXPORT Datum vecx_ivfflat_handler(PG_FUNCTION_ARGS);
+PGDLLEXPORT Datum vecx_ivfpq_handler(PG_FUNCTION_ARGS);
 }

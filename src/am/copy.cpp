@@ -97,6 +97,19 @@ void WriteDenseCopy(const CopyFormat &format, const Elements &elements, char *co
         WriteHalfCopy(elements.floats, n, format.opclass.metric == Metric::kL1, copy);
 }
 
+void DecodeCopy(const CopyFormat &format, const char *copy, float *out) {
+    CopyHeader header;
+    memcpy(&header, copy, sizeof(header));
+    const char *stored = copy + sizeof(header);
+    if (format.kind == CopyKind::kFloat) {
+        memcpy(out, stored, format.dimensions * sizeof(float));
+        return;
+    }
+    ActiveKernels().half_to_float(stored, out, format.dimensions);
+    if (header.scale != 1)
+        for (int i = 0; i < format.dimensions; i++) out[i] *= header.scale;
+}
+
 DistanceRange RangeOfDenseCopy(const CopyFormat &format, const CopyQuery &query, const char *copy) {
     const int n = format.dimensions;
     CopyHeader header;
@@ -115,9 +128,7 @@ DistanceRange RangeOfDenseCopy(const CopyFormat &format, const CopyQuery &query,
     } else if (format.kind == CopyKind::kFloat) {
         distance = OperatorDistance(format, kernels.f32, stored, query.elements);
     } else {
-        kernels.half_to_float(stored, query.scratch, n);
-        if (header.scale != 1)
-            for (int i = 0; i < n; i++) query.scratch[i] *= header.scale;
+        DecodeCopy(format, copy, query.scratch);
         distance = OperatorDistance(format, kernels.f32, query.scratch, query.elements);
     }
     distance = Ordered(distance);

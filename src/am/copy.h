@@ -44,6 +44,9 @@ double Norm(const float *values, int n);
 // Fills format.Bytes().
 void WriteDenseCopy(const CopyFormat &format, const Elements &elements, char *copy);
 
+// The elements of a copy, as floats.
+void DecodeCopy(const CopyFormat &format, const char *copy, float *out);
+
 // Of a sum of products in floats, relative: far above what is measured at 16,000 dimensions.
 constexpr double kRounding = 1e-5;
 

@@ -1,4 +1,4 @@
-// The cost of a scan of the graph, called by the planner for each path through an hnsw index.
+// The cost of a scan, called by the planner for each path through an index of ours.
 //
 // A search costs its whole work before the first row; every further row costs a little. The total
 // is that of giving back all rows in order: under LIMIT the planner takes the share that it expects
@@ -12,6 +12,7 @@
 #include "am/cost.h"
 
 #include "am/hnsw/hnsw.h"
+#include "am/ivf/ivf.h"
 #include "am/options.h"
 #include "pg/settings.h"
 
@@ -138,6 +139,85 @@ ScanCost EstimateHnswCost(PlannerInfo *root, IndexPath *path, double loop_count)
     ScanCost cost;
     cost.startup = std::max(startup, kLeastCost);
     cost.total = cost.startup + std::max(rows * per_row, kLeastCost);
+    cost.selectivity = generic.indexSelectivity;
+    cost.correlation = 0;
+    cost.pages = generic.numIndexPages;
+    return cost;
+}
+
+namespace {
+
+struct InvertedLists {
+    double elements;  // at least 1
+    double lists;
+    double probes;
+    double dimensions;
+    double code_bytes;
+    double copy_bytes;
+};
+
+InvertedLists ListsOf(const IndexOptInfo *info) {
+    ivf::CostInputs inputs = {};
+    bool known = false;
+    double probes = 1;
+    // An index that only a planner extension knows has no file and no relation.
+    if (!info->hypothetical) {
+        const Relation index = index_open(info->indexoid, NoLock);  // the planner holds one
+        known = ivf::ReadCostInputs(index, &inputs);
+        const uint32_t lists =
+            known ? inputs.lists : static_cast<uint32_t>(std::max(IvfOptionsOf(index).lists, 1));
+        inputs.lists = lists;
+        probes = ivf::ProbesOf(index, ivf::MethodOf(index), lists);
+        index_close(index, NoLock);
+    }
+    InvertedLists lists;
+    lists.elements = std::max(info->tuples, 1.0);
+    lists.lists = std::max<double>(inputs.lists, 1);
+    lists.probes = probes;
+    lists.dimensions = known ? inputs.dimensions : kUnknownDimensions;
+    lists.code_bytes = known ? inputs.code_bytes : kUnknownDimensions;
+    lists.copy_bytes = known ? inputs.copy_bytes : 2 * kUnknownDimensions;
+    return lists;
+}
+
+}  // namespace
+
+ScanCost EstimateIvfCost(PlannerInfo *root, IndexPath *path, double loop_count) {
+    if (path->indexorderbys == NIL) return NeverThisWay(path);
+    GenericCosts generic = {};
+    genericcostestimate(root, path, loop_count, &generic);
+
+    // Beside what codes and copies are charged by their bytes.
+    constexpr double kCentroid = 2;
+    constexpr double kRow = 1;
+    constexpr double kRerankedRows = 40;
+
+    const IndexOptInfo *info = path->indexinfo;
+    const InvertedLists lists = ListsOf(info);
+    const double visited = lists.elements * std::min(1.0, lists.probes / lists.lists);
+    const double reranked = lists.copy_bytes > 0 ? std::min(visited, kRerankedRows) : 0;
+    const double centroid_bytes = lists.dimensions * sizeof(float);
+    const double pages = (lists.lists * centroid_bytes + visited * lists.code_bytes) / BLCKSZ;
+    const double accesses = pages + lists.probes + reranked;
+
+    const Cost page = PageCost(root, info, accesses, loop_count);
+    const Cost row = (kRow + kCodeByte * lists.code_bytes) * cpu_operator_cost +
+                     page * lists.code_bytes / BLCKSZ;
+    const Cost rerank = (kRerank + kRerankByte * lists.copy_bytes) * cpu_operator_cost + page;
+
+    const double rows = std::max(generic.numIndexTuples, 1.0);
+    const Cost startup =
+        kSearch * cpu_operator_cost +
+        lists.lists * (kCentroid + kRerankByte * centroid_bytes) * cpu_operator_cost +
+        page * (lists.lists * centroid_bytes / BLCKSZ + lists.probes) + visited * row +
+        reranked * rerank + index_other_operands_eval_cost(root, path->indexorderbys);
+
+    ScanCost cost;
+    cost.startup = std::max(startup, kLeastCost);
+    // Rows beyond those of the first lists come from further lists.
+    cost.total = cost.startup + std::max(rows * (rerank + cpu_index_tuple_cost) +
+                                             std::max(0.0, rows - visited) * row,
+                                         kLeastCost);
     cost.selectivity = generic.indexSelectivity;
     cost.correlation = 0;
     cost.pages = generic.numIndexPages;

@@ -15,5 +15,6 @@ struct ScanCost {
 };
 
 ScanCost EstimateHnswCost(PlannerInfo *root, IndexPath *path, double loop_count);
+ScanCost EstimateIvfCost(PlannerInfo *root, IndexPath *path, double loop_count);
 
 }  // namespace vecx

@@ -1,10 +1,14 @@
-// vecx_index_info(index) and vecx_check(index, ...): what is in an index, and whether it is sound.
+// vecx_index_info(index), vecx_index_lists(index) and vecx_check(index, ...): what is in an index,
+// and whether it is sound.
 
 #include "am/inspect.h"
 
 #include "am/am.h"
 #include "am/hnsw/check.h"
 #include "am/hnsw/info.h"
+#include "am/ivf/check.h"
+#include "am/ivf/info.h"
+#include "am/ivf/ivf.h"
 
 #include "pg/guard.h"
 
@@ -12,20 +16,26 @@ namespace vecx {
 namespace {
 
 [[noreturn]] void RaiseNoIndex(const char *name) {
-    ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not an hnsw index", name),
-                    errhint("Name an index that was made by USING hnsw.")));
+    ereport(ERROR,
+            (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not an index of vecx", name),
+             errhint("Name an index that was made by USING hnsw, ivfflat or ivfpq.")));
     pg_unreachable();
 }
 
-void CheckHnsw(Relation index) {
+// Of which method an index of ours is; an error for all others.
+bool IsHnsw(Relation index) {
     const char *name = RelationGetRelationName(index);
     FmgrInfo handler;
     fmgr_info(index->rd_amhandler, &handler);
-    if (handler.fn_addr != vecx_hnsw_handler) RaiseNoIndex(name);
+    const bool is_hnsw = handler.fn_addr == vecx_hnsw_handler;
+    if (!is_hnsw && handler.fn_addr != vecx_ivfflat_handler &&
+        handler.fn_addr != vecx_ivfpq_handler)
+        RaiseNoIndex(name);
     if (index->rd_rel->relkind == RELKIND_PARTITIONED_INDEX)
         ereport(ERROR,
                 (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is a partitioned index", name),
                  errhint("Name the index of a partition: pg_partition_tree lists them.")));
+    return is_hnsw;
 }
 
 void CheckReadable(Relation index) {
@@ -67,7 +77,7 @@ class OwnersRights {
 
 }  // namespace
 
-OpenedIndex OpenHnswIndex(Oid index_id) {
+OpenedIndex OpenVectorIndex(Oid index_id) {
     // The table first, as everyone locks them.
     const Oid table_id = IndexGetRelation(index_id, true);
     if (!OidIsValid(table_id)) {
@@ -77,69 +87,194 @@ OpenedIndex OpenHnswIndex(Oid index_id) {
     OpenedIndex opened;
     opened.table = table_open(table_id, AccessShareLock);
     opened.index = relation_open(index_id, AccessShareLock);
-    CheckHnsw(opened.index);
+    opened.is_hnsw = IsHnsw(opened.index);
     CheckReadable(opened.index);
     return opened;
 }
 
-void CloseHnswIndex(const OpenedIndex &opened) {
+void CloseVectorIndex(const OpenedIndex &opened) {
     relation_close(opened.index, AccessShareLock);
     table_close(opened.table, AccessShareLock);
 }
 
-VECX_FUNCTION(vecx_index_info) {
-    TupleDesc row;
-    if (get_call_result_type(fcinfo, nullptr, &row) != TYPEFUNC_COMPOSITE)
-        elog(ERROR, "return type must be a row type");
-    const OpenedIndex opened = OpenHnswIndex(PG_GETARG_OID(0));
+namespace {
+
+// The columns of vecx_index_info. NULL is what an access method does not know.
+enum InfoColumn {
+    kRows,
+    kNodes,
+    kUpperNodes,
+    kDuplicates,
+    kTombstones,
+    kUnlinked,
+    kFreeSlots,
+    kDimensions,
+    kCodeDimensions,
+    kCodeBits,
+    kEdges,
+    kM,
+    kEfConstruction,
+    kVectorsKept,
+    kRecordBytes,
+    kBytesPerRow,
+    kMetaPages,
+    kNodePages,
+    kVectorPages,
+    kTotalPages,
+    kEntryLevel,
+    kLevels,
+    kAverageDegree,
+    kBuildId,
+    kMethod,
+    kLists,
+    kLargestList,
+    kTrained,
+    kQuantizer,
+    kFreePages,
+    kInfoColumns,
+};
+
+struct InfoRow {
+    Datum values[kInfoColumns];
+    bool nulls[kInfoColumns];
+
+    void Set(InfoColumn column, Datum value) {
+        values[column] = value;
+        nulls[column] = false;
+    }
+    void SetCount(InfoColumn column, int64 count) { Set(column, Int64GetDatum(count)); }
+    void SetNumber(InfoColumn column, int number) { Set(column, Int32GetDatum(number)); }
+    void SetText(InfoColumn column, const char *text) { Set(column, CStringGetTextDatum(text)); }
+    void SetBuildId(uint64_t id) {
+        SetText(kBuildId, psprintf("%016llx", static_cast<unsigned long long>(id)));
+    }
+    void SetBytesPerRow(int64 pages, int64 rows) {
+        if (rows > 0)
+            Set(kBytesPerRow,
+                Float8GetDatum(static_cast<double>(pages) * BLCKSZ / static_cast<double>(rows)));
+    }
+};
+
+void DescribeHnsw(Relation index, InfoRow *row) {
+    const hnsw::IndexCounts counts = hnsw::CountIndex(index, hnsw::OpenGraph(index));
+    hnsw::Entry entry;
+    const hnsw::Graph &graph = hnsw::OpenGraph(index, &entry);
+    const RecordShape &shape = graph.shape;
+    const BlockNumber meta_pages = std::min(graph.layout.first_group, counts.total_pages);
+    row->SetCount(kRows, counts.rows);
+    row->SetCount(kNodes, counts.nodes);
+    row->SetCount(kUpperNodes, counts.upper_nodes);
+    row->SetCount(kDuplicates, counts.duplicates);
+    row->SetCount(kTombstones, counts.tombstones);
+    row->SetCount(kUnlinked, counts.unlinked);
+    row->SetCount(kFreeSlots, counts.free_slots);
+    row->SetNumber(kDimensions, shape.dimensions);
+    row->SetNumber(kCodeDimensions, shape.code_dimensions);
+    row->SetNumber(kCodeBits, shape.code_bits);
+    row->SetNumber(kEdges, shape.edges);
+    row->SetNumber(kM, graph.m);
+    row->SetNumber(kEfConstruction, graph.ef_construction);
+    row->SetText(kVectorsKept, NameOfCopies(graph));
+    row->SetNumber(kRecordBytes, shape.size);
+    row->SetBytesPerRow(counts.total_pages, counts.rows);
+    row->SetCount(kMetaPages, meta_pages);
+    row->SetCount(kNodePages, counts.node_pages);
+    row->SetCount(kVectorPages, counts.total_pages - meta_pages - counts.node_pages);
+    row->SetCount(kTotalPages, counts.total_pages);
+    if (entry.link) row->SetNumber(kEntryLevel, entry.level);
+    row->SetNumber(kLevels, counts.levels);
+    if (counts.nodes > 0)
+        row->Set(kAverageDegree, Float8GetDatum(static_cast<double>(counts.edges) /
+                                                static_cast<double>(counts.nodes)));
+    row->SetBuildId(graph.build_id);
+    row->SetText(kMethod, "hnsw");
+}
+
+void DescribeIvf(Relation index, InfoRow *row) {
+    const ivf::Lists &lists = *ivf::LoadLists(index);
+    const ivf::IndexCounts counts = ivf::CountIndex(index, lists);
+    const ListShape &shape = lists.shape;
+    row->SetCount(kRows, counts.rows);
+    row->SetCount(kTombstones, counts.dead);
+    row->SetCount(kFreeSlots, counts.free_slots);
+    row->SetNumber(kDimensions, lists.dimensions);
+    if (shape.bits > 0) row->SetNumber(kCodeBits, shape.bits);
+    if (shape.m > 0) row->SetNumber(kM, shape.m);
+    row->SetText(kVectorsKept, ivf::NameOfVectors(lists.vectors));
+    row->SetNumber(kRecordBytes, shape.by_row ? shape.row_bytes : shape.BlockBytes() / kListBlock);
+    row->SetBytesPerRow(counts.total_pages, counts.rows);
+    row->SetCount(kMetaPages, counts.meta_pages);
+    row->SetCount(kNodePages, counts.code_pages);
+    row->SetCount(kVectorPages, counts.copy_pages);
+    row->SetCount(kTotalPages, counts.total_pages);
+    row->SetBuildId(lists.build_id);
+    row->SetText(kMethod, lists.method == ivf::Method::kIvfpq ? "ivfpq" : "ivfflat");
+    row->SetNumber(kLists, static_cast<int>(lists.set.lists));
+    row->SetCount(kLargestList, counts.largest_list);
+    row->Set(kTrained, BoolGetDatum(lists.set.trained != 0));
+    row->SetText(kQuantizer, ivf::NameOfQuantizer(lists.set.quantizer));
+    row->SetCount(kFreePages, counts.free_pages);
+}
+
+// For those who may select from its table.
+OpenedIndex OpenAllowedIndex(Oid index_id) {
+    const OpenedIndex opened = OpenVectorIndex(index_id);
     const AclResult allowed =
         pg_class_aclcheck(RelationGetRelid(opened.table), GetUserId(), ACL_SELECT);
     if (allowed != ACLCHECK_OK)
         aclcheck_error(allowed, OBJECT_TABLE, RelationGetRelationName(opened.table));
+    return opened;
+}
 
-    const hnsw::IndexCounts counts = hnsw::CountIndex(opened.index, hnsw::OpenGraph(opened.index));
-    hnsw::Entry entry;
-    const hnsw::Graph &graph = hnsw::OpenGraph(opened.index, &entry);
-    const RecordShape &shape = graph.shape;
-    const BlockNumber meta_pages = std::min(graph.layout.first_group, counts.total_pages);
-    const double total_bytes = static_cast<double>(counts.total_pages) * BLCKSZ;
-    const Datum values[] = {
-        Int64GetDatum(counts.rows),
-        Int64GetDatum(counts.nodes),
-        Int64GetDatum(counts.upper_nodes),
-        Int64GetDatum(counts.duplicates),
-        Int64GetDatum(counts.tombstones),
-        Int64GetDatum(counts.unlinked),
-        Int64GetDatum(counts.free_slots),
-        Int32GetDatum(graph.dimensions),
-        Int32GetDatum(shape.code_dimensions),
-        Int32GetDatum(shape.code_bits),
-        Int32GetDatum(shape.edges),
-        Int32GetDatum(graph.m),
-        Int32GetDatum(graph.ef_construction),
-        CStringGetTextDatum(NameOfCopies(graph)),
-        Int32GetDatum(shape.size),
-        Float8GetDatum(counts.rows > 0 ? total_bytes / static_cast<double>(counts.rows) : 0),
-        Int64GetDatum(meta_pages),
-        Int64GetDatum(counts.node_pages),
-        Int64GetDatum(counts.total_pages - meta_pages - counts.node_pages),
-        Int64GetDatum(counts.total_pages),
-        Int32GetDatum(entry.level),
-        Int32GetDatum(counts.levels),
-        Float8GetDatum(counts.nodes > 0
-                           ? static_cast<double>(counts.edges) / static_cast<double>(counts.nodes)
-                           : 0),
-        CStringGetTextDatum(psprintf("%016llx", static_cast<unsigned long long>(graph.build_id))),
-    };
-    bool nulls[lengthof(values)] = {};
-    nulls[20] = !entry.link;        // entry_level
-    nulls[15] = counts.rows == 0;   // bytes_per_row
-    nulls[22] = counts.nodes == 0;  // average_degree
-    if (row->natts != lengthof(values)) elog(ERROR, "return type has other columns");
-    const HeapTuple tuple =
-        heap_form_tuple(BlessTupleDesc(row), const_cast<Datum *>(values), nulls);
-    CloseHnswIndex(opened);
+}  // namespace
+
+VECX_FUNCTION(vecx_index_info) {
+    TupleDesc type;
+    if (get_call_result_type(fcinfo, nullptr, &type) != TYPEFUNC_COMPOSITE)
+        elog(ERROR, "return type must be a row type");
+    if (type->natts != kInfoColumns) elog(ERROR, "return type has other columns");
+    const OpenedIndex opened = OpenAllowedIndex(PG_GETARG_OID(0));
+    InfoRow row;
+    memset(row.nulls, true, sizeof(row.nulls));
+    if (opened.is_hnsw)
+        DescribeHnsw(opened.index, &row);
+    else
+        DescribeIvf(opened.index, &row);
+    const HeapTuple tuple = heap_form_tuple(BlessTupleDesc(type), row.values, row.nulls);
+    CloseVectorIndex(opened);
     PG_RETURN_DATUM(HeapTupleGetDatum(tuple));
+}
+
+VECX_FUNCTION(vecx_index_lists) {
+    const Oid index_id = PG_GETARG_OID(0);
+    InitMaterializedSRF(fcinfo, 0);
+    const auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+    const OpenedIndex opened = OpenAllowedIndex(index_id);
+    if (opened.is_hnsw)
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                        errmsg("index \"%s\" has no lists", RelationGetRelationName(opened.index)),
+                        errhint("Name an index that was made by USING ivfflat or ivfpq.")));
+    const ivf::Lists &lists = *ivf::LoadLists(opened.index);
+    const MemoryContext context =
+        AllocSetContextCreate(CurrentMemoryContext, "vecx_index_lists", ALLOCSET_DEFAULT_SIZES);
+    for (uint32_t list = 0; list < lists.set.lists; list++) {
+        const MemoryContext before = MemoryContextSwitchTo(context);
+        const ivf::ListCounts counts = ivf::CountList(opened.index, lists, list);
+        const Datum values[] = {Int32GetDatum(static_cast<int>(list)),
+                                Int64GetDatum(counts.rows),
+                                Int64GetDatum(counts.dead),
+                                Int64GetDatum(static_cast<int64>(counts.generation)),
+                                Float8GetDatum(counts.centroid_norm),
+                                Float8GetDatum(counts.radius)};
+        const bool nulls[] = {false, false, false, false, false, std::isnan(counts.radius)};
+        tuplestore_putvalues(result->setResult, result->setDesc, const_cast<Datum *>(values),
+                             const_cast<bool *>(nulls));
+        MemoryContextSwitchTo(before);
+        MemoryContextReset(context);
+    }
+    MemoryContextDelete(context);
+    CloseVectorIndex(opened);
+    PG_RETURN_VOID();
 }
 
 VECX_FUNCTION(vecx_check) {
@@ -150,19 +285,22 @@ VECX_FUNCTION(vecx_check) {
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("sample must not be negative")));
     InitMaterializedSRF(fcinfo, 0);
     const auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
-    const OpenedIndex opened = OpenHnswIndex(index_id);
+    const OpenedIndex opened = OpenVectorIndex(index_id);
     OwnersRights rights(opened.table);
     const MemoryContext context =
         AllocSetContextCreate(CurrentMemoryContext, "vecx_check", ALLOCSET_DEFAULT_SIZES);
     const MemoryContext before = MemoryContextSwitchTo(context);
     Findings findings(result->setResult, result->setDesc);
     const Snapshot snapshot = RegisterSnapshot(GetTransactionSnapshot());
-    hnsw::CheckIndex(opened.index, opened.table, snapshot, options, &findings);
+    if (opened.is_hnsw)
+        hnsw::CheckIndex(opened.index, opened.table, snapshot, options, &findings);
+    else
+        ivf::CheckIndex(opened.index, opened.table, snapshot, options, &findings);
     UnregisterSnapshot(snapshot);
     MemoryContextSwitchTo(before);
     MemoryContextDelete(context);
     rights.GiveBack();
-    CloseHnswIndex(opened);
+    CloseVectorIndex(opened);
     PG_RETURN_VOID();
 }
 

@@ -7,12 +7,13 @@
 namespace vecx {
 
 // The index and its table, with AccessShareLock, the table locked first. Raises an error if it is
-// no hnsw index of ours or cannot be read here.
+// no index of ours or cannot be read here.
 struct OpenedIndex {
     Relation table;
     Relation index;
+    bool is_hnsw;  // else of inverted lists
 };
-OpenedIndex OpenHnswIndex(Oid index);
-void CloseHnswIndex(const OpenedIndex &opened);
+OpenedIndex OpenVectorIndex(Oid index);
+void CloseVectorIndex(const OpenedIndex &opened);
 
 }  // namespace vecx

@@ -19,6 +19,22 @@ struct HnswOptions {
     StoredVectors vectors;
 };
 
+enum class IvfQuantizer : int { kUnset, kPq, kRabitq, kSq8 };
+enum class IvfVectors : int { kNone, kHalf, kFloat };
+
+// Of ivfflat, which has the first two, and of ivfpq. 0: not set.
+struct IvfOptions {
+    int32 vl_len_;  // varlena header, do not touch directly
+    int lists;
+    int probes;
+    IvfQuantizer quantizer;
+    int m;
+    int bits;
+    bool opq;
+    IvfVectors vectors;
+    int rerank;
+};
+
 // Once, when the library is loaded: a kind of options lasts as long as the process.
 void DefineOptions();
 
@@ -30,5 +46,20 @@ HnswOptions HnswOptionsOf(Relation index);
 
 // What the parser cannot check, since it sees one option at a time. For builds.
 void CheckOptions(const HnswOptions &options);
+
+// The same of ivfflat and ivfpq.
+bytea *ParseIvfflatOptions(Datum reloptions, bool validate);
+bytea *ParseIvfpqOptions(Datum reloptions, bool validate);
+IvfOptions IvfOptionsOf(Relation index);
+
+// How the rows of an ivfpq index are to be coded: with everything that was not said filled in, and
+// an error for what does not go together.
+struct CodeOptions {
+    IvfQuantizer quantizer;
+    int m;
+    int bits;
+    bool opq;
+};
+CodeOptions ResolveCodeOptions(const IvfOptions &options, int dimensions);
 
 }  // namespace vecx

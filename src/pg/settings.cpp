@@ -81,6 +81,51 @@ void DefineHnswSettings() {
     MarkGUCPrefixReserved("hnsw");
 }
 
+int ivfflat_probes = 1;
+bool ivfflat_probes_is_explicit = false;
+int ivfflat_iterative_scan = static_cast<int>(IterativeScan::kRelaxedOrder);
+int ivfflat_max_probes = kMaxProbes;
+int ivfpq_probes = 0;
+bool ivfpq_probes_is_explicit = false;
+int ivfpq_rerank = 0;
+bool ivfpq_rerank_is_explicit = false;
+
+const config_enum_entry kIvfflatIterativeScans[] = {
+    {"off", static_cast<int>(IterativeScan::kOff), false},
+    {"relaxed_order", static_cast<int>(IterativeScan::kRelaxedOrder), false},
+    {nullptr, 0, false},
+};
+
+void DefineIvfSettings() {
+    DefineCustomIntVariable("ivfflat.probes", "Lists that a search opens.",
+                            "More of them find more of the nearest rows and take longer.",
+                            &ivfflat_probes, 1, 1, kMaxProbes, PGC_USERSET, 0, MarkExplicit,
+                            AssignExplicit<&ivfflat_probes_is_explicit>, nullptr);
+    DefineCustomEnumVariable(
+        "ivfflat.iterative_scan", "How a scan goes on when its first rows were not enough.",
+        nullptr, &ivfflat_iterative_scan, static_cast<int>(IterativeScan::kRelaxedOrder),
+        kIvfflatIterativeScans, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("ivfflat.max_probes", "Lists that a scan opens at most.", nullptr,
+                            &ivfflat_max_probes, kMaxProbes, 1, kMaxProbes, PGC_USERSET, 0, nullptr,
+                            nullptr, nullptr);
+    MarkGUCPrefixReserved("ivfflat");
+    DefineCustomIntVariable("ivfpq.probes", "Lists that a search opens.",
+                            "0 means the square root of the number of lists.", &ivfpq_probes, 0, 0,
+                            kMaxProbes, PGC_USERSET, 0, MarkExplicit,
+                            AssignExplicit<&ivfpq_probes_is_explicit>, nullptr);
+    DefineCustomIntVariable("ivfpq.rerank",
+                            "Rows that are compared exactly for each row that is wanted.",
+                            "0 means as many as the error bounds of the codes ask for.",
+                            &ivfpq_rerank, 0, 0, kMaxRerank, PGC_USERSET, 0, MarkExplicit,
+                            AssignExplicit<&ivfpq_rerank_is_explicit>, nullptr);
+    MarkGUCPrefixReserved("ivfpq");
+}
+
+// Where an index has an option of its own, 0 being none.
+int Effective(int setting, bool is_explicit, int index_option) {
+    return is_explicit || index_option == 0 ? setting : index_option;
+}
+
 }  // namespace
 
 void DefineSettings() {
@@ -89,10 +134,11 @@ void DefineSettings() {
                              kAutomatic, kSimdLevels, PGC_SUSET, 0, CheckSimd, AssignSimd, nullptr);
     MarkGUCPrefixReserved("vecx");
     DefineHnswSettings();
+    DefineIvfSettings();
 }
 
 int EffectiveEfSearch(int index_option) {
-    return ef_search_is_explicit || index_option == 0 ? ef_search : index_option;
+    return Effective(ef_search, ef_search_is_explicit, index_option);
 }
 
 IterativeScan HnswIterativeScan() { return static_cast<IterativeScan>(iterative_scan); }
@@ -100,5 +146,21 @@ IterativeScan HnswIterativeScan() { return static_cast<IterativeScan>(iterative_
 int HnswMaxScanTuples() { return max_scan_tuples; }
 
 double HnswScanMemMultiplier() { return scan_mem_multiplier; }
+
+int EffectiveIvfflatProbes(int index_option) {
+    return Effective(ivfflat_probes, ivfflat_probes_is_explicit, index_option);
+}
+
+int EffectiveIvfpqProbes(int index_option) {
+    return Effective(ivfpq_probes, ivfpq_probes_is_explicit, index_option);
+}
+
+int EffectiveIvfpqRerank(int index_option) {
+    return Effective(ivfpq_rerank, ivfpq_rerank_is_explicit, index_option);
+}
+
+IterativeScan IvfflatIterativeScan() { return static_cast<IterativeScan>(ivfflat_iterative_scan); }
+
+int IvfflatMaxProbes() { return ivfflat_max_probes; }
 
 }  // namespace vecx::pg

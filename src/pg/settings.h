@@ -22,4 +22,15 @@ IterativeScan HnswIterativeScan();
 int HnswMaxScanTuples();         // INT_MAX: no limit
 double HnswScanMemMultiplier();  // of work_mem
 
+constexpr int kMaxProbes = 32768;
+constexpr int kMaxRerank = 1000;
+
+// The same rule as for EffectiveEfSearch. Of ivfpq 0 means: by the number of lists, and by bounds.
+int EffectiveIvfflatProbes(int index_option);
+int EffectiveIvfpqProbes(int index_option);
+int EffectiveIvfpqRerank(int index_option);
+
+IterativeScan IvfflatIterativeScan();  // kOff or kRelaxedOrder
+int IvfflatMaxProbes();
+
 }  // namespace vecx::pg

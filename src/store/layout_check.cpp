@@ -23,6 +23,8 @@ static_assert(static_cast<uint16_t>(PageKind::kMeta) == 1);
 static_assert(static_cast<uint16_t>(PageKind::kBlob) == 2);
 static_assert(static_cast<uint16_t>(PageKind::kNodes) == 3);
 static_assert(static_cast<uint16_t>(PageKind::kVectors) == 4);
+static_assert(static_cast<uint16_t>(PageKind::kCentroids) == 5);
+static_assert(static_cast<uint16_t>(PageKind::kCodes) == 6);
 static_assert(kPageVersion == 1 && kPageId == 0xFEC5);
 
 static_assert(kContentOffset == 24 && kContentOffset % MAXIMUM_ALIGNOF == 0);

@@ -163,6 +163,12 @@ PageRef OpenUnchecked(Relation index, BlockNumber block, BufferAccessStrategy st
     return detail::Refer(buffer);
 }
 
+PageRef OpenAnyExclusive(Relation index, BlockNumber block) {
+    const Buffer buffer = detail::Pin(index, block, nullptr);
+    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+    return detail::Refer(buffer);
+}
+
 const char *FindDamage(Page page, PageKind expected) {
     if (PageIsNew(page))
         return IsZero(page) ? nullptr : "The page has no header, and yet it is not empty.";

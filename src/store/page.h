@@ -16,7 +16,14 @@
 namespace vecx::store {
 
 // Stored; numbers are never reused.
-enum class PageKind : uint16_t { kMeta = 1, kBlob = 2, kNodes = 3, kVectors = 4 };
+enum class PageKind : uint16_t {
+    kMeta = 1,
+    kBlob = 2,
+    kNodes = 3,
+    kVectors = 4,
+    kCentroids = 5,
+    kCodes = 6,
+};
 
 // On disk, in the special area.
 struct PageTail {
@@ -74,6 +81,9 @@ void Close(PageRef &ref);
 // and FindDamage says what is wrong with it, or nullptr. The text is good until the next call.
 PageRef OpenUnchecked(Relation index, BlockNumber block, BufferAccessStrategy strategy = nullptr);
 const char *FindDamage(Page page, PageKind expected);
+
+// For a block that is to become another kind of page, whatever is in it.
+PageRef OpenAnyExclusive(Relation index, BlockNumber block);
 
 // Asks the CPU for what OpenShared and a read of that part of the content will wait for, if this
 // backend has seen the page lately. A hint: does nothing for the rest, and fails never.

@@ -113,6 +113,7 @@ sparsevec_cmp(sparsevec,sparsevec) integer
 sparsevec_l2_squared_distance(sparsevec,sparsevec) double precision
 sparsevec_negative_inner_product(sparsevec,sparsevec) double precision
 hnswhandler(internal) index_am_handler
+ivfflathandler(internal) index_am_handler
 sparsevec(sparsevec,integer,boolean) sparsevec
 vector_to_sparsevec(vector,integer,boolean) sparsevec
 sparsevec_to_vector(sparsevec,integer,boolean) vector
@@ -196,7 +197,7 @@ SELECT am.amname, f.opfname, a.amopstrategy AS strategy, a.amopopr::regoperator 
     p.amproc::regprocedure AS function
 FROM pg_opfamily f JOIN pg_am am ON am.oid = f.opfmethod LEFT JOIN pg_amop a ON a.amopfamily = f.oid LEFT JOIN pg_opfamily s ON s.oid = a.amopsortfamily
     LEFT JOIN pg_amproc p ON p.amprocfamily = f.oid
-WHERE am.amname = 'hnsw' ORDER BY 1, 2, 3, 7;
+WHERE am.amname IN ('hnsw', 'ivfflat', 'ivfpq') ORDER BY 1, 2, 3, 7;
 
 -- The aggregates keep their state in an array and can be combined.
 SELECT aggfnoid::regprocedure AS aggregate, aggtransfn, aggfinalfn, aggcombinefn, aggtranstype::regtype AS state, agginitval AS initial, proparallel AS parallel

@@ -1,0 +1,293 @@
+// Chains of extents; see the header.
+//
+// Locks: the list's head, other pages of codes, the metapage, the extent that is taken. VACUUM is
+// alone in moving what is retired.
+
+#include "am/ivf/extents.h"
+
+#include "store/log.h"
+
+namespace vecx::ivf {
+namespace {
+
+MetaPage *MetaOf(char *content) { return reinterpret_cast<MetaPage *>(content); }
+
+CodePage ReadHeader(Relation index, BlockNumber block) {
+    store::PageRef page = store::OpenShared(index, block, store::PageKind::kCodes);
+    if (page.fresh) store::RaiseDamaged(index, block, "A chain leads to an empty page.");
+    const CodePage header = *HeaderOf(page.content);
+    store::Close(page);
+    if (!(header.flags & kExtent) || header.pages == 0)
+        store::RaiseDamaged(index, block, "A chain leads to where no extent begins.");
+    return header;
+}
+
+// No live bit in any block. The lock of the list's head keeps rows from coming.
+bool IsEmpty(Relation index, const Lists &lists, const Extent &extent, const store::PageRef &head) {
+    const Geometry &geometry = lists.geometry;
+    const uint32_t blocks = extent.Blocks();
+    for (uint32_t block = 0; block < blocks;) {
+        const BlockNumber at = extent.HeadBlock(geometry, block);
+        const bool own = at == BlockOf(head);
+        store::PageRef page = own ? head : store::OpenShared(index, at, store::PageKind::kCodes);
+        bool empty = true;
+        for (; block < blocks && extent.HeadBlock(geometry, block) == at; block++)
+            empty = empty && (page.fresh || HeadAt(geometry, block, page.content)->live == 0);
+        if (!own) store::Close(page);
+        if (!empty) return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+bool RetireExtent(Relation index, const Lists &lists, uint32_t list, BlockNumber head_block,
+                  BlockNumber before_block, BlockNumber extent_block) {
+    store::PageRef head = store::OpenExclusive(index, head_block, store::PageKind::kCodes);
+    const Extent first = ExtentOf(index, lists, list, head);
+    const Extent extent = ReadExtent(index, lists, list, extent_block);
+    const Extent before =
+        before_block == head_block ? first : ReadExtent(index, lists, list, before_block);
+    const bool retire = before.header.next == extent_block && IsEmpty(index, lists, extent, head);
+    if (retire) {
+        const bool is_tail = first.header.tail == extent_block;
+        const uint32_t rows = is_tail ? first.header.tail_rows : extent.header.slots;
+        store::PageRef previous = {};
+        if (before_block != head_block)
+            previous = store::OpenExclusive(index, before_block, store::PageKind::kCodes);
+        store::PageRef page = store::OpenExclusive(index, extent_block, store::PageKind::kCodes);
+        store::PageRef meta = store::OpenExclusive(index, kMetaBlock, store::PageKind::kMeta);
+        store::PageEdit edit(index);
+        CodePage *header = HeaderOf(edit.Change(head));
+        CodePage *leading = before_block != head_block ? HeaderOf(edit.Change(previous)) : header;
+        CodePage *retired = HeaderOf(edit.Change(page));
+        MetaPage *meta_page = MetaOf(edit.Change(meta));
+        leading->next = extent.header.next;
+        if (is_tail) {
+            header->tail = before_block;
+            header->tail_rows = before.header.slots;
+        }
+        header->rows -= std::min(rows, header->rows);
+        header->dead -= std::min(rows, header->dead);
+        header->generation++;
+        header->free_extent = kMetaBlock;
+        header->free_block = 0;
+        // What leads on from here stays, for scans that have come here.
+        retired->flags |= kRetired;
+        retired->delete_xid = U64FromFullTransactionId(ReadNextFullTransactionId());
+        retired->chain = meta_page->retired;
+        meta_page->retired = extent_block;
+        edit.Commit();
+        store::Close(meta);
+        store::Close(page);
+        if (before_block != head_block) store::Close(previous);
+    }
+    store::Close(head);
+    return retire;
+}
+
+namespace {
+
+// Makes the extent after the head of a list that was retired as a whole free.
+void FreeNext(Relation index, BlockNumber list_head, BlockNumber next) {
+    store::PageRef head = store::OpenExclusive(index, list_head, store::PageKind::kCodes);
+    store::PageRef page = store::OpenExclusive(index, next, store::PageKind::kCodes);
+    store::PageRef meta = store::OpenExclusive(index, kMetaBlock, store::PageKind::kMeta);
+    store::PageEdit edit(index);
+    CodePage *extent = HeaderOf(edit.Change(page));
+    MetaPage *meta_page = MetaOf(edit.Change(meta));
+    HeaderOf(edit.Change(head))->next = extent->next;
+    extent->flags = kExtent | kFree;
+    extent->next = kMetaBlock;
+    extent->chain = meta_page->free;
+    meta_page->free = next;
+    edit.Commit();
+    store::Close(meta);
+    store::Close(page);
+    store::Close(head);
+}
+
+// The last extent of the chain of retired ones, to which `before` leads (or the metapage).
+void FreeLast(Relation index, BlockNumber before, BlockNumber block) {
+    store::PageRef previous = {};
+    if (before != kMetaBlock)
+        previous = store::OpenExclusive(index, before, store::PageKind::kCodes);
+    store::PageRef page = store::OpenExclusive(index, block, store::PageKind::kCodes);
+    store::PageRef meta = store::OpenExclusive(index, kMetaBlock, store::PageKind::kMeta);
+    store::PageEdit edit(index);
+    MetaPage *meta_page = MetaOf(edit.Change(meta));
+    if (before != kMetaBlock)
+        HeaderOf(edit.Change(previous))->chain = kMetaBlock;
+    else
+        meta_page->retired = kMetaBlock;
+    CodePage *extent = HeaderOf(edit.Change(page));
+    extent->flags = kExtent | kFree;
+    extent->next = kMetaBlock;
+    extent->chain = meta_page->free;
+    meta_page->free = block;
+    edit.Commit();
+    store::Close(meta);
+    store::Close(page);
+    if (before != kMetaBlock) store::Close(previous);
+}
+
+}  // namespace
+
+// The chain is in the order of time, the newest first: what can be freed is at its end.
+BlockNumber FreeRetired(Relation index, Relation table) {
+    BlockNumber freed = 0;
+    bool logged = false;
+    // Brings up to date what GlobalVisCheckRemovableFullXid knows.
+    GetOldestNonRemovableTransactionId(table);
+    for (;;) {
+        VacuumDelayPoint();
+        BlockNumber before = kMetaBlock, last = ReadMeta(index).retired;
+        if (last == kMetaBlock) return freed;
+        CodePage header = ReadHeader(index, last);
+        FullTransactionId newest = FullTransactionIdFromU64(header.delete_xid);
+        for (BlockNumber steps = 0; header.chain != kMetaBlock; steps++) {
+            CheckChain(index, last, steps);
+            before = last;
+            last = header.chain;
+            header = ReadHeader(index, last);
+            if (!GlobalVisCheckRemovableFullXid(table, newest))
+                newest = FullTransactionIdFromU64(header.delete_xid);
+        }
+        const FullTransactionId xid = FullTransactionIdFromU64(header.delete_xid);
+        if (!GlobalVisCheckRemovableFullXid(table, xid)) return freed;
+        if (!logged && store::NeedsWal(index) && XLogStandbyInfoActive())
+            LogReuse(index, table, last, newest);
+        logged = true;
+        if (header.flags & kHead && header.next != kMetaBlock) {
+            const BlockNumber next = header.next;
+            freed += ReadHeader(index, next).pages;
+            FreeNext(index, last, next);
+            continue;
+        }
+        freed += header.pages;
+        FreeLast(index, before, last);
+    }
+}
+
+void FreePending(Relation index) {
+    const MetaPage seen = ReadMeta(index);
+    if (seen.pending == kMetaBlock) return;
+    if (seen.pending_blocks == 0 || seen.pending >= seen.allocated ||
+        seen.pending_blocks > seen.allocated - seen.pending)
+        store::RaiseDamaged(index, kMetaBlock, "Blocks are set aside where there are none.");
+    store::PageRef page = store::OpenAnyExclusive(index, seen.pending);
+    store::PageRef meta = store::OpenExclusive(index, kMetaBlock, store::PageKind::kMeta);
+    store::PageEdit edit(index);
+    CodePage *extent = HeaderOf(edit.Fresh(page, store::PageKind::kCodes));
+    MetaPage *meta_page = MetaOf(edit.Change(meta));
+    extent->flags = kExtent | kFree;
+    extent->pages = meta_page->pending_blocks;
+    extent->chain = meta_page->free;
+    meta_page->free = meta_page->pending;
+    meta_page->pending = kMetaBlock;
+    meta_page->pending_blocks = 0;
+    edit.Commit();
+    store::Close(meta);
+    store::Close(page);
+}
+
+namespace {
+
+// Leaves `pages` of a free extent, and makes the rest another, next in the chain.
+void Split(Relation index, const store::PageRef &page, uint32_t pages) {
+    const CodePage old = *HeaderOf(page.content);
+    const BlockNumber rest_block = BlockOf(page) + pages;
+    store::PageRef rest = store::OpenAnyExclusive(index, rest_block);
+    store::PageEdit edit(index);
+    CodePage *extent = HeaderOf(edit.Change(page));
+    CodePage *other = HeaderOf(edit.Fresh(rest, store::PageKind::kCodes));
+    other->flags = kExtent | kFree;
+    other->pages = old.pages - pages;
+    other->chain = old.chain;
+    extent->pages = pages;
+    extent->chain = rest_block;
+    edit.Commit();
+    store::Close(rest);
+}
+
+// The most rows that so many pages have room for.
+ExtentSize SizeWithin(const Geometry &geometry, BlockNumber pages) {
+    uint32_t low = 1, high = 1u << 24;
+    while (low < high) {
+        const uint32_t middle = low + (high - low + 1) / 2;
+        if (SizeOfExtent(geometry, middle).Pages() <= pages)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return SizeOfExtent(geometry, low);
+}
+
+// The pages of an extent beside the first, without what was in them.
+void Clear(Relation index, BlockNumber first, const ExtentSize &size, uint32_t list) {
+    for (BlockNumber i = 1; i < size.Pages(); i++) {
+        const bool is_code = i < size.code_pages;
+        const store::PageKind kind = is_code ? store::PageKind::kCodes : store::PageKind::kVectors;
+        store::PageRef page = store::OpenAnyExclusive(index, first + i);
+        // What is in a page of copies does no harm.
+        if (!page.fresh && (is_code || store::FindDamage(page.page, kind) != nullptr)) {
+            store::PageEdit edit(index);
+            char *content = edit.Fresh(page, kind);
+            if (is_code) {
+                HeaderOf(content)->list = list;
+                HeaderOf(content)->position = i;
+            }
+            edit.Commit();
+        }
+        store::Close(page);
+    }
+}
+
+}  // namespace
+
+bool TakeFreeExtent(Relation index, const Lists &lists, const store::PageRef &head,
+                    const Extent &first, BlockNumber most) {
+    if (ReadMeta(index).free == kMetaBlock) return false;
+    store::PageRef tail = {};
+    if (first.header.tail != first.first)
+        tail = store::OpenExclusive(index, first.header.tail, store::PageKind::kCodes);
+    store::PageRef meta = store::OpenExclusive(index, kMetaBlock, store::PageKind::kMeta);
+    const BlockNumber block = MetaOf(meta.content)->free;
+    const ExtentSize least = SizeOfExtent(lists.geometry, 1);
+    most = std::max(most, least.Pages());
+    bool taken = false;
+    if (block != kMetaBlock) {
+        store::PageRef page = store::OpenExclusive(index, block, store::PageKind::kCodes);
+        if (page.fresh || !(HeaderOf(page.content)->flags & kFree) ||
+            HeaderOf(page.content)->pages > lists.known_blocks)
+            store::RaiseDamaged(index, block, "The chain of free extents leads astray.");
+        // What is too small is left where it is: others may have use for it.
+        if (HeaderOf(page.content)->pages >= least.Pages()) {
+            if (HeaderOf(page.content)->pages >= most + least.Pages()) Split(index, page, most);
+            const CodePage old = *HeaderOf(page.content);
+            const ExtentSize size = SizeWithin(lists.geometry, old.pages);
+            Clear(index, block, size, first.header.list);
+            store::PageEdit edit(index);
+            CodePage *header = HeaderOf(edit.Change(head));
+            CodePage *last = tail.buffer != InvalidBuffer ? HeaderOf(edit.Change(tail)) : header;
+            MetaOf(edit.Change(meta))->free = old.chain;
+            CodePage *extent = HeaderOf(edit.Fresh(page, store::PageKind::kCodes));
+            extent->list = first.header.list;
+            extent->flags = kExtent;
+            extent->pages = old.pages;
+            extent->code_pages = size.code_pages;
+            extent->slots = size.slots;
+            last->next = block;
+            header->tail = block;
+            header->tail_rows = 0;
+            edit.Commit();
+            taken = true;
+        }
+        store::Close(page);
+    }
+    store::Close(meta);
+    if (tail.buffer != InvalidBuffer) store::Close(tail);
+    return taken;
+}
+
+}  // namespace vecx::ivf

@@ -1,0 +1,639 @@
+// An ordered scan of inverted lists: the rows nearest to a query, in the exact order of the
+// operator within the lists that were opened.
+//
+// The lists whose centroids are nearest are opened first. Codes give each of their rows a lower
+// bound of its distance; the rows with the smallest are kept, up to a number. Rows go out in order
+// of certainty: the full-precision copy of a row is read only when the row comes to the head of the
+// queue. Where copies leave two rows in doubt, the executor is asked to compare the values
+// themselves. When more rows are wanted than were kept, the lists are gone through again for the
+// next; when all have gone out, the next nearest lists are opened.
+//
+// Between two calls the scan holds no lock and no pin. The rows that it remembers cannot become
+// others': what a snapshot sees, VACUUM leaves, and what is put in a place that VACUUM freed, the
+// snapshot does not see.
+
+#include "am/ivf/ivf.h"
+#include "am/ivf/list_pages.h"
+#include "am/ivf/row_vector.h"
+#include "am/options.h"
+
+#include "pg/pause_point.h"
+#include "pg/settings.h"
+
+namespace vecx::ivf {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr float kFloatInfinity = std::numeric_limits<float>::infinity();
+
+constexpr int kFirstKept = 512;
+constexpr int kKeptGrowth = 8;
+// Keys are sums of products in floats.
+constexpr float kKeyRounding = 1e-6f;
+// Where codes have no true bounds so many rows are reranked for each that goes out, and for at
+// least so many.
+constexpr int kLeastRanked = 10;
+
+// A list, and how near its centroid is.
+struct RankedList {
+    float order;  // smaller is nearer
+    float key;    // what ProbeList wants
+    float norm;   // squared length of the centroid
+    uint32_t list;
+    BlockNumber head;
+};
+
+// A row that codes speak of.
+struct Candidate {
+    float bound;  // of its key
+    BlockNumber copy_block;
+    uint16_t copy_offset;
+    RowId row;
+};
+static_assert(sizeof(Candidate) == 16);
+
+// A row whose distance is known.
+struct Ranked {
+    double low;
+    double high;
+    double floor;  // as `low`, but by the copy alone
+    RowId row;
+};
+
+struct ScanState {
+    MemoryContext context;  // of one search: reset by a rescan
+    bool started;
+    bool finished;
+    uint64_t build_id;
+    uint64_t load;     // of the lists that `list_query` was made with
+    const Lists *own;  // of an index without training, whose lists may be replaced
+    QueryVector query;
+    ListQuery list_query;
+    void *query_memory;
+    char *block_codes;  // of a block that does not lie on one page
+    char *copy;         // of a copy that does not lie on one page
+    int rerank;         // rows for each that goes out; 0: by bounds
+
+    RankedList *ranks;
+    uint32_t list_count, sorted;  // so many of them are in order
+    uint32_t batch_begin, opened;
+    int probes;
+
+    Candidate *kept;  // at first in no order, then a heap with the smallest bound on top
+    int64 kept_count, kept_limit, kept_capacity;
+    Candidate cut;    // this row and those after it were not kept
+    float threshold;  // what kernels hold bounds against: just above that of `cut`
+    Ranked *ranked;   // a heap, the smallest `low` on top
+    int64 ranked_count, ranked_capacity;
+    int64 ranked_rows;  // of this batch, in all
+
+    Candidate floor;  // all rows of this batch up to here have been ranked
+    int64 emitted;
+    double last;     // `low` of the row that went out last
+    double reached;  // the largest `high` of those that went out to be compared again
+    BlockNumber heap_blocks;
+};
+
+uint64_t Number(RowId row) {
+    return static_cast<uint64_t>(row.block_high) << 32 |
+           static_cast<uint64_t>(row.block_low) << 16 | row.item;
+}
+
+bool LaterCandidate(const Candidate &a, const Candidate &b) {
+    if (a.bound != b.bound) return a.bound > b.bound;
+    return Number(a.row) > Number(b.row);
+}
+bool NearerCandidate(const Candidate &a, const Candidate &b) { return LaterCandidate(b, a); }
+bool LaterRanked(const Ranked &a, const Ranked &b) {
+    if (a.low != b.low) return a.low > b.low;
+    return Number(a.row) > Number(b.row);
+}
+
+// The lists as the scan knows them.
+const Lists &ListsOf(IndexScanDesc scan, ScanState *state) {
+    const Lists &lists = state->own != nullptr ? *state->own : OpenListsAgain(scan->indexRelation);
+    if (lists.build_id != state->build_id)
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("index \"%s\" was built anew during the scan",
+                               RelationGetRelationName(scan->indexRelation))));
+    if (lists.load != state->load && !state->query.is_zero) {
+        state->list_query = PrepareListQuery(lists.codec, state->query.coordinates,
+                                             state->query.elements, state->query_memory);
+        state->load = lists.load;
+    }
+    return lists;
+}
+
+// A distance of the operator that no row with such a bound is below.
+double LowOf(const Lists &lists, const ScanState &state, float bound) {
+    if (state.query.is_zero) return bound;
+    if (std::isinf(bound)) return bound;
+    const double low = bound - kKeyRounding * std::fabs(bound);
+    const double error = lists.set.copy_error;
+    switch (lists.opclass.metric) {
+        case Metric::kL2:
+            return low > 0 ? std::max(0.0, std::sqrt(low) - error) : 0;
+        case Metric::kInnerProduct:
+            return low - error * state.query.norm;
+        default:
+            return low - error;
+    }
+}
+
+// Whether there are rows in the lists of the batch that were not kept.
+bool IsCut(const ScanState &state) { return state.threshold < kFloatInfinity; }
+
+// What was not kept is not less than this.
+double LimitOf(const Lists &lists, const ScanState &state) {
+    return IsCut(state) ? LowOf(lists, state, state.cut.bound) : kInfinity;
+}
+
+template <class T>
+void Reserve(ScanState *state, T **array, int64 count, int64 capacity) {
+    auto *larger = static_cast<T *>(MemoryContextAllocHuge(state->context, capacity * sizeof(T)));
+    if (count > 0) memcpy(larger, *array, count * sizeof(T));
+    if (*array != nullptr) pfree(*array);
+    *array = larger;
+}
+
+// Makes room by leaving out the far half.
+void Narrow(ScanState *state) {
+    if (state->kept_capacity < 2 * state->kept_limit) {
+        const int64 capacity =
+            std::min(2 * state->kept_limit, std::max<int64>(state->kept_capacity * 4, kFirstKept));
+        Reserve(state, &state->kept, state->kept_count, capacity);
+        state->kept_capacity = capacity;
+        return;
+    }
+    std::nth_element(state->kept, state->kept + state->kept_limit, state->kept + state->kept_count,
+                     NearerCandidate);
+    state->cut = state->kept[state->kept_limit];
+    state->threshold = std::nextafter(state->cut.bound, kFloatInfinity);
+    state->kept_count = state->kept_limit;
+}
+
+// The block that is gone through, as far as it is on the page at hand.
+struct BlockRows {
+    uint32_t live;
+    const RowId *rows;
+    uint32_t first_slot;
+};
+
+void Keep(const Lists &lists, ScanState *state, const Extent &extent, const BlockRows &block,
+          int lane, float bound) {
+    const RowId row = block.rows[lane];
+    if (!row) return;
+    const uint32_t slot = block.first_slot + lane;
+    Candidate candidate = {bound, InvalidBlockNumber, 0, row};
+    if (!LaterCandidate(candidate, state->floor)) return;
+    if (lists.HasCopies()) {
+        candidate.copy_block = extent.CopyBlock(lists.geometry, slot);
+        candidate.copy_offset = static_cast<uint16_t>(extent.CopyOffset(lists.geometry, slot));
+    }
+    if (state->kept_count == state->kept_capacity) Narrow(state);
+    if (IsCut(*state) && !LaterCandidate(state->cut, candidate)) return;
+    state->kept[state->kept_count++] = candidate;
+}
+
+// `mask`: lanes whose bound is below the threshold, as the kernel saw it.
+void KeepLanes(const Lists &lists, ScanState *state, const Extent &extent, const BlockRows &block,
+               uint32_t mask, int first, const float *bounds) {
+    mask &= block.live >> first;
+    while (mask != 0) {
+        const int lane = std::countr_zero(mask);
+        mask &= mask - 1;
+        // It may have come down since.
+        if (bounds[lane] < state->threshold)
+            Keep(lists, state, extent, block, first + lane, bounds[lane]);
+    }
+}
+
+// For queries that codes say nothing about.
+void KeepAll(const Lists &lists, ScanState *state, const Extent &extent, const BlockRows &block) {
+    const float bound = state->query.is_zero ? 0 : -kFloatInfinity;
+    float bounds[kListBlock];
+    std::fill(bounds, bounds + kListBlock, bound);
+    KeepLanes(lists, state, extent, block, ~0u, 0, bounds);
+}
+
+// Walks over the pages of an extent in order, one of them open at a time.
+class Cursor {
+  public:
+    explicit Cursor(Relation index) : index_(index) {}
+
+    const store::PageRef &MoveTo(BlockNumber block) {
+        if (open_ && block == block_) return page_;
+        Leave();
+        CHECK_FOR_INTERRUPTS();
+        page_ = store::OpenShared(index_, block, store::PageKind::kCodes);
+        block_ = block;
+        open_ = true;
+        return page_;
+    }
+    void Leave() {
+        if (open_) store::Close(page_);
+        open_ = false;
+    }
+
+  private:
+    Relation index_;
+    store::PageRef page_ = {};
+    BlockNumber block_ = InvalidBlockNumber;
+    bool open_ = false;
+};
+
+// Rows that stand by themselves, from memory or from a page.
+void VisitRows(const Lists &lists, ScanState *state, const ListProbe &probe, const Extent &extent,
+               const BlockRows &block, const char *codes, int first, int count) {
+    if ((block.live >> first & (count == kListBlock ? ~0u : (1u << count) - 1)) == 0) return;
+    float estimates[kListBlock], bounds[kListBlock];
+    const uint32_t mask =
+        EstimateRows(state->list_query, probe, codes, count, state->threshold, estimates, bounds);
+    KeepLanes(lists, state, extent, block, mask, first, bounds);
+}
+
+void VisitCodes(const Lists &lists, ScanState *state, const ListProbe &probe, const Extent &extent,
+                const BlockRows &block, const void *factors, const char *codes) {
+    if (lists.shape.by_row)
+        return VisitRows(lists, state, probe, extent, block, codes, 0, kListBlock);
+    const CodePiece piece = {reinterpret_cast<const uint8_t *>(codes), lists.shape.code_rows};
+    float estimates[kListBlock], bounds[kListBlock];
+    const uint32_t mask = EstimateBlock(state->list_query, probe, factors, &piece, 1,
+                                        state->threshold, estimates, bounds);
+    KeepLanes(lists, state, extent, block, mask, 0, bounds);
+}
+
+// One block of 32 rows; the cursor may go on to the pages where its codes go on.
+void VisitBlock(const Lists &lists, ScanState *state, const ListProbe &probe, const Extent &extent,
+                uint32_t number, uint32_t lanes, Cursor *cursor) {
+    const Geometry &geometry = lists.geometry;
+    const BlockPlace &place = geometry.PlaceOf(number);
+    const Piece *pieces = geometry.PiecesOf(number);
+    const store::PageRef &page = cursor->MoveTo(extent.HeadBlock(geometry, number));
+    if (page.fresh) return;
+    const char *head = page.content + place.offset;
+    BlockRows block = {reinterpret_cast<const BlockHead *>(head)->live & lanes,
+                       reinterpret_cast<const BlockHead *>(head)->rows, number * kListBlock};
+    if (block.live == 0) return;
+    const bool whole = pieces[place.pieces - 1].page == place.page && place.pieces == 1;
+    if (state->query.is_zero || state->query.is_huge) return KeepAll(lists, state, extent, block);
+    if (whole)
+        return VisitCodes(lists, state, probe, extent, block, head + sizeof(BlockHead),
+                          page.content + pieces[0].offset);
+    char copied[sizeof(BlockHead) + kListBlock * 64];
+    const Size head_bytes = geometry.head_bytes;
+    Assert(head_bytes <= sizeof(copied));
+    memcpy(copied, head, head_bytes);
+    block.rows = reinterpret_cast<const BlockHead *>(copied)->rows;
+    const BlockNumber unit = extent.first + geometry.UnitPage(number);
+    for (int i = 0; i < place.pieces; i++) {
+        // Pages that are not there yet hold none of the rows.
+        if (pieces[i].page + geometry.UnitPage(number) >= extent.header.code_pages) break;
+        const store::PageRef &next = cursor->MoveTo(unit + pieces[i].page);
+        if (next.fresh) continue;
+        const char *codes = next.content + pieces[i].offset;
+        if (geometry.row_aligned)
+            VisitRows(lists, state, probe, extent, block, codes,
+                      static_cast<int>(pieces[i].from) / lists.shape.row_bytes,
+                      static_cast<int>(pieces[i].bytes) / lists.shape.row_bytes);
+        else
+            memcpy(state->block_codes + pieces[i].from, codes, pieces[i].bytes);
+    }
+    if (!geometry.row_aligned)
+        VisitCodes(lists, state, probe, extent, block, copied + sizeof(BlockHead),
+                   state->block_codes);
+}
+
+void VisitExtent(const Lists &lists, Relation index, ScanState *state, const ListProbe &probe,
+                 const Extent &extent, uint32_t rows) {
+    Cursor cursor(index);
+    const uint32_t blocks = std::min(extent.Blocks(), (rows + kListBlock - 1) / kListBlock);
+    for (uint32_t number = 0; number < blocks; number++) {
+        const uint32_t rest = extent.header.slots - number * kListBlock;
+        VisitBlock(lists, state, probe, extent, number, rest >= kListBlock ? ~0u : (1u << rest) - 1,
+                   &cursor);
+    }
+    cursor.Leave();
+}
+
+// The rows that were inserted after the head was read are none that the snapshot sees.
+void VisitList(const Lists &lists, Relation index, ScanState *state, const RankedList &rank) {
+    const ListProbe probe = ProbeList(state->list_query, rank.key, rank.norm);
+    Extent extent = ReadExtent(index, lists, rank.list, rank.head);
+    const CodePage head = extent.header;
+    if (!(head.flags & kHead)) store::RaiseDamaged(index, rank.head, "No list begins here.");
+    for (BlockNumber steps = 0;; steps++) {
+        CheckChain(index, extent.first, steps);
+        const bool last = extent.first == head.tail;
+        VisitExtent(lists, index, state, probe, extent,
+                    last ? std::min(head.tail_rows, extent.header.slots) : extent.header.slots);
+        if (last || extent.header.next == kMetaBlock) break;
+        extent = ReadExtent(index, lists, rank.list, extent.header.next);
+    }
+}
+
+void RankLists(const Lists &lists, Relation index, ScanState *state) {
+    state->list_count = lists.set.lists;
+    state->ranks = static_cast<RankedList *>(
+        MemoryContextAllocHuge(state->context, state->list_count * sizeof(RankedList)));
+    const Metric metric = lists.opclass.metric;
+    ForEachKey(index, lists, state->query.coordinates,
+               [&](uint32_t list, const CentroidHeader &header, float key, const float *) {
+                   float order = key;
+                   if (metric == Metric::kCosine) {
+                       order = header.norm > 0 ? key / std::sqrt(header.norm) : 0;
+                       key = 1 + order;
+                   }
+                   if (std::isnan(order)) order = kFloatInfinity;
+                   state->ranks[list] = {order, key, header.norm, list, header.head};
+               });
+}
+
+// Puts the lists up to `count` in order.
+void SortLists(ScanState *state, uint32_t count) {
+    const auto nearer = [](const RankedList &a, const RankedList &b) {
+        if (a.order != b.order) return a.order < b.order;
+        return a.list < b.list;
+    };
+    if (count <= state->sorted) return;
+    RankedList *begin = state->ranks + state->sorted, *end = state->ranks + state->list_count;
+    if (count < state->list_count) std::nth_element(begin, state->ranks + count, end, nearer);
+    std::sort(begin, state->ranks + count, nearer);
+    state->sorted = count;
+}
+
+void PrefetchCopy(Relation index, const Lists &lists, const Candidate &candidate) {
+    if (lists.geometry.copies_per_page > 0)
+        store::Prefetch(index, candidate.copy_block, candidate.copy_offset,
+                        lists.geometry.copy_size);
+}
+
+// Goes through the lists of the batch, and makes a heap of the rows that are kept.
+void VisitBatch(const Lists &lists, Relation index, ScanState *state) {
+    state->kept_count = 0;
+    state->threshold = kFloatInfinity;
+    for (uint32_t i = state->batch_begin; i < state->opened; i++)
+        VisitList(lists, index, state, state->ranks[i]);
+    constexpr int kSoon = 16;
+    const int64 soon = std::min<int64>(state->kept_count, kSoon);
+    if (lists.HasCopies() && soon > 0) {
+        if (soon < state->kept_count)
+            std::nth_element(state->kept, state->kept + soon, state->kept + state->kept_count,
+                             NearerCandidate);
+        for (int64 i = 0; i < soon; i++) PrefetchCopy(index, lists, state->kept[i]);
+    }
+    std::make_heap(state->kept, state->kept + state->kept_count, LaterCandidate);
+}
+
+DistanceRange RangeOfCandidate(const Lists &lists, Relation index, ScanState *state,
+                               const Candidate &candidate) {
+    const double low = LowOf(lists, *state, candidate.bound);
+    if (state->query.is_zero) return {0, 0};
+    if (!lists.HasCopies()) {
+        // Bits, whose key is the distance; or all that is known.
+        const double key = lists.opclass.metric == Metric::kL2
+                               ? std::sqrt(std::max(0.0f, candidate.bound))
+                               : candidate.bound;
+        if (lists.shape.quantizer == ListQuantizer::kFlat) return {key, key};
+        if (lists.shape.quantizer == ListQuantizer::kSq8) return {low, kInfinity};
+        return {key, key};
+    }
+    store::PageRef page;
+    const char *copy =
+        OpenCopy(index, lists, candidate.copy_block, candidate.copy_offset, state->copy, &page);
+    DistanceRange range = {low, kInfinity};
+    if (copy != nullptr) range = RangeOfDenseCopy(lists.Copies(), state->query, copy);
+    store::Close(page);
+    return range;
+}
+
+// Ranks the row of the smallest bound.
+void RankHead(const Lists &lists, Relation index, ScanState *state) {
+    std::pop_heap(state->kept, state->kept + state->kept_count, LaterCandidate);
+    const Candidate candidate = state->kept[--state->kept_count];
+    constexpr int64 kAhead = 6;
+    if (lists.HasCopies() && !state->query.is_zero)
+        for (int64 i = 0; i < std::min(kAhead, state->kept_count); i++)
+            PrefetchCopy(index, lists, state->kept[i]);
+    const DistanceRange range = RangeOfCandidate(lists, index, state, candidate);
+    Ranked ranked = {range.low, range.high, range.low, candidate.row};
+    // The bound holds, too, so a row does not go back behind what has gone out already.
+    const double bound = LowOf(lists, *state, candidate.bound);
+    if (bound <= range.high) ranked.low = std::max(range.low, bound);
+    state->ranked_rows++;
+    state->floor = candidate;
+    if (state->ranked_count == state->ranked_capacity) {
+        state->ranked_capacity = std::max<int64>(256, state->ranked_capacity * 2);
+        Reserve(state, &state->ranked, state->ranked_count, state->ranked_capacity);
+    }
+    state->ranked[state->ranked_count++] = ranked;
+    std::push_heap(state->ranked, state->ranked + state->ranked_count, LaterRanked);
+}
+
+// Whether a row whose copy was not read yet has to be ranked before one at `distance` goes out.
+bool MayBeNearer(const Lists &lists, const ScanState &state, double distance) {
+    if (state.kept_count == 0) return false;
+    if (state.rerank > 0)
+        return state.ranked_rows < state.rerank * std::max<int64>(kLeastRanked, state.emitted + 1);
+    return LowOf(lists, state, state.kept[0].bound) <= distance;
+}
+
+// A row of a block that the table does not have is damage, to be told as such; the table may have
+// grown since it was measured.
+void CheckRowExists(IndexScanDesc scan, ScanState *state, RowId row) {
+    const BlockNumber block = static_cast<BlockNumber>(row.block_high) << 16 | row.block_low;
+    if (likely(block < state->heap_blocks) || scan->heapRelation == nullptr) return;
+    state->heap_blocks = RelationGetNumberOfBlocks(scan->heapRelation);
+    if (block < state->heap_blocks) return;
+    ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+                    errmsg("index \"%s\" leads to block %u, beyond the end of the table",
+                           RelationGetRelationName(scan->indexRelation), block),
+                    errhint("Please REINDEX it.")));
+}
+
+void Emit(IndexScanDesc scan, ScanState *state, const Ranked &found, bool recheck) {
+    CheckRowExists(scan, state, found.row);
+    ItemPointerSet(&scan->xs_heaptid,
+                   static_cast<BlockNumber>(found.row.block_high) << 16 | found.row.block_low,
+                   found.row.item);
+    scan->xs_recheckorderby = recheck;
+    // The executor raises an error where a row that it compares again is nearer than this.
+    scan->xs_orderbyvals[0] = Float8GetDatum(recheck ? found.floor : found.low);
+    scan->xs_orderbynulls[0] = state->query.is_zero;
+    scan->xs_recheck = false;
+    state->emitted++;
+    pg::PausePoint(pg::PausePlace::kScanReturns);
+}
+
+// The next row of this batch. False if there is none, or none before the lists have been gone
+// through again.
+bool TakeNext(const Lists &lists, IndexScanDesc scan, ScanState *state) {
+    Relation index = scan->indexRelation;
+    const double limit = LimitOf(lists, *state);
+    for (;;) {
+        while (state->kept_count > 0 &&
+               (state->ranked_count == 0 || MayBeNearer(lists, *state, state->ranked[0].low))) {
+            CHECK_FOR_INTERRUPTS();
+            RankHead(lists, index, state);
+        }
+        if (state->ranked_count == 0) return false;
+        if (state->rerank == 0 && state->ranked[0].low > limit) return false;
+        std::pop_heap(state->ranked, state->ranked + state->ranked_count, LaterRanked);
+        Ranked found = state->ranked[--state->ranked_count];
+        // In doubt with the next? Then that one's copy may settle it.
+        while (found.high > found.low && state->rerank == 0 &&
+               MayBeNearer(lists, *state, found.high)) {
+            CHECK_FOR_INTERRUPTS();
+            RankHead(lists, index, state);
+        }
+        if (state->ranked_count > 0 && LaterRanked(found, state->ranked[0])) {
+            state->ranked[state->ranked_count++] = found;
+            std::push_heap(state->ranked, state->ranked + state->ranked_count, LaterRanked);
+            continue;
+        }
+        // Also where one that the executor may hold back for the same reason could come later.
+        bool recheck = found.high > found.low &&
+                       (state->reached > found.low || found.high > limit ||
+                        (state->ranked_count > 0 && state->ranked[0].low < found.high));
+        if (found.low < state->last) {
+            // Of a list that was opened late: the executor takes no number smaller than the one
+            // before.
+            found.low = state->last;
+            recheck = false;
+        }
+        state->last = found.low;
+        if (recheck) state->reached = std::max(state->reached, found.high);
+        Emit(scan, state, found, recheck);
+        return true;
+    }
+}
+
+bool IsIterative(const Lists &lists) {
+    return lists.method == Method::kIvfpq || pg::IvfflatIterativeScan() != pg::IterativeScan::kOff;
+}
+
+uint32_t MostProbes(const Lists &lists) {
+    if (lists.method == Method::kIvfpq) return lists.set.lists;
+    return std::min<uint32_t>(lists.set.lists, pg::IvfflatMaxProbes());
+}
+
+// Opens so many more lists. False if there are no more.
+bool OpenMore(const Lists &lists, Relation index, ScanState *state, uint32_t count) {
+    const uint32_t most = state->opened == 0 ? state->list_count : MostProbes(lists);
+    if (state->opened >= most) return false;
+    state->batch_begin = state->opened;
+    state->opened = std::min(most, state->opened + count);
+    SortLists(state, state->opened);
+    state->floor = {-kFloatInfinity, 0, 0, {}};
+    state->ranked_count = state->ranked_rows = 0;
+    state->kept_limit = kFirstKept;
+    VisitBatch(lists, index, state);
+    return true;
+}
+
+// Rows that a scan keeps at most, as its memory allows.
+int64 MostKept() {
+    constexpr Size kPerRow = 2 * sizeof(Candidate) + sizeof(Ranked);
+    return std::max<int64>(static_cast<int64>(work_mem) * 1024 / kPerRow, kFirstKept);
+}
+
+// What was left out is wanted now: the next rows after those that were ranked.
+void VisitAgain(const Lists &lists, Relation index, ScanState *state) {
+    state->kept_limit = std::min(state->kept_limit * kKeptGrowth, MostKept());
+    VisitBatch(lists, index, state);
+}
+
+void Start(IndexScanDesc scan, ScanState *state) {
+    Relation index = scan->indexRelation;
+    const char *method = MethodOf(index) == Method::kIvfpq ? "ivfpq" : "ivfflat";
+    if (scan->numberOfOrderBys == 0) elog(ERROR, "cannot scan %s index without order", method);
+    if (!IsMVCCSnapshot(scan->xs_snapshot))
+        elog(ERROR, "non-MVCC snapshots are not supported with %s", method);
+    pgstat_count_index_scan(index);
+#if PG_VERSION_NUM >= 180000
+    if (scan->instrument) scan->instrument->nsearches++;
+#endif
+    const MemoryContext before = MemoryContextSwitchTo(state->context);
+    // The value first: reading it may flush the relation's cache entry.
+    const ScanKey key = scan->orderByData;
+    const bool is_null = key->sk_flags & SK_ISNULL;
+    Datum value = key->sk_argument;
+    if (!is_null) value = PointerGetDatum(PG_DETOAST_DATUM(value));
+
+    const Lists *lists = &OpenLists(index);
+    if (!lists->set.trained) lists = state->own = LoadLists(index);
+    state->build_id = lists->build_id;
+    state->query = NewQueryVector(*lists);
+    if (is_null)
+        ReadNullQuery(&state->query);
+    else
+        ReadQueryVector(*lists, value, &state->query);
+    constexpr Size kAlignment = 64;
+    state->query_memory = reinterpret_cast<void *>(
+        TYPEALIGN(kAlignment, palloc0(ListQueryBytes(lists->shape) + kAlignment)));
+    state->block_codes = static_cast<char *>(palloc(lists->geometry.code_bytes));
+    state->copy = static_cast<char *>(palloc(lists->geometry.copy_size + 1));
+    state->last = state->reached = -kInfinity;
+    state->rerank = RerankOf(index, *lists);
+    RankLists(ListsOf(scan, state), index, state);
+    state->probes = ProbesOf(index, lists->method, lists->set.lists);
+    OpenMore(*lists, index, state, state->probes);
+    MemoryContextSwitchTo(before);
+    state->started = true;
+    pg::PausePoint(pg::PausePlace::kScanHasFound);
+}
+
+}  // namespace
+
+IndexScanDesc BeginScan(Relation index, int nkeys, int norderbys) {
+    IndexScanDesc scan = RelationGetIndexScan(index, nkeys, norderbys);
+    auto *state = static_cast<ScanState *>(palloc0(sizeof(ScanState)));
+    state->context =
+        AllocSetContextCreate(CurrentMemoryContext, "ivf scan", ALLOCSET_DEFAULT_SIZES);
+    scan->opaque = state;
+    // Filled for each row; the executor looks at them where a row is to be compared again.
+    scan->xs_orderbyvals = static_cast<Datum *>(palloc0(sizeof(Datum)));
+    scan->xs_orderbynulls = static_cast<bool *>(palloc(sizeof(bool)));
+    scan->xs_orderbynulls[0] = true;
+    return scan;
+}
+
+void Rescan(IndexScanDesc scan, ScanKey orderbys, int norderbys) {
+    auto *state = static_cast<ScanState *>(scan->opaque);
+    const MemoryContext context = state->context;
+    MemoryContextReset(context);
+    *state = {};
+    state->context = context;
+    if (orderbys != nullptr && norderbys > 0)
+        memmove(scan->orderByData, orderbys, norderbys * sizeof(ScanKeyData));
+}
+
+bool GetTuple(IndexScanDesc scan, ScanDirection direction) {
+    Assert(ScanDirectionIsForward(direction));
+    auto *state = static_cast<ScanState *>(scan->opaque);
+    if (!state->started) Start(scan, state);
+    if (state->finished) return false;
+    const Lists &lists = ListsOf(scan, state);
+    for (;;) {
+        if (TakeNext(lists, scan, state)) return true;
+        pg::PausePoint(pg::PausePlace::kScanGoesOn);
+        if (IsCut(*state)) {
+            VisitAgain(lists, scan->indexRelation, state);
+            continue;
+        }
+        // In steps that grow with what was opened, long scans stay linear.
+        const uint32_t more = std::max<uint32_t>(state->probes, state->opened / 4);
+        if (!IsIterative(lists) || !OpenMore(lists, scan->indexRelation, state, more)) break;
+    }
+    state->finished = true;
+    return false;
+}
+
+void EndScan(IndexScanDesc scan) {
+    auto *state = static_cast<ScanState *>(scan->opaque);
+    MemoryContextDelete(state->context);
+    pfree(state);
+    scan->opaque = nullptr;
+}
+
+}  // namespace vecx::ivf
