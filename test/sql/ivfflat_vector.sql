@@ -40,7 +40,7 @@ SET ivfflat.probes = 1;
 SELECT count(*) FROM (SELECT FROM ivf_v WHERE id % 100 = 7 ORDER BY v <-> pg_temp.make(9999, 24) LIMIT 12) q;
 
 -- NULL as a query, and a zero vector.
-SELECT count(*) FROM (SELECT FROM ivf_v ORDER BY v <-> NULL::vector) q;
+SELECT count(*) FROM (SELECT FROM ivf_v ORDER BY v <-> (SELECT NULL::vector)) q;
 SELECT count(*) FROM (SELECT FROM ivf_v ORDER BY v <=> array_fill(0, ARRAY[24])::vector) q;
 SELECT pg_temp.error_of($$SELECT FROM ivf_v ORDER BY v <-> '[1,2]'$$);
 RESET enable_seqscan;

@@ -318,7 +318,8 @@ void VisitExtent(const Lists &lists, Relation index, ScanState *state, const Lis
 
 // The rows that were inserted after the head was read are none that the snapshot sees.
 void VisitList(const Lists &lists, Relation index, ScanState *state, const RankedList &rank) {
-    const ListProbe probe = ProbeList(state->list_query, rank.key, rank.norm);
+    ListProbe probe = {};
+    if (!state->query.is_zero) probe = ProbeList(state->list_query, rank.key, rank.norm);
     Extent extent = ReadExtent(index, lists, rank.list, rank.head);
     const CodePage head = extent.header;
     if (!(head.flags & kHead)) store::RaiseDamaged(index, rank.head, "No list begins here.");
