@@ -29,7 +29,8 @@ bool IsOurs(Oid index) {
     ReleaseSysCache(tuple);
     FmgrInfo function;
     fmgr_info(handler, &function);
-    return function.fn_addr == vecx_hnsw_handler;
+    return function.fn_addr == vecx_hnsw_handler || function.fn_addr == vecx_ivfflat_handler ||
+           function.fn_addr == vecx_ivfpq_handler;
 }
 
 // `scan` is all that is below the top of a query level, but for a limit: its junk columns are seen

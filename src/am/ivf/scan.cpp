@@ -26,7 +26,7 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr float kFloatInfinity = std::numeric_limits<float>::infinity();
 
-constexpr int kFirstKept = 512;
+constexpr int kFirstKept = 256;
 constexpr int kKeptGrowth = 8;
 // Keys are sums of products in floats.
 constexpr float kKeyRounding = 1e-6f;
@@ -219,13 +219,16 @@ void KeepAll(const Lists &lists, ScanState *state, const Extent &extent, const B
 // Walks over the pages of an extent in order, one of them open at a time.
 class Cursor {
   public:
-    explicit Cursor(Relation index) : index_(index) {}
+    // Pages before `end`, which are read one after the other.
+    Cursor(Relation index, BlockNumber end) : index_(index), end_(end) {}
 
     const store::PageRef &MoveTo(BlockNumber block) {
         if (open_ && block == block_) return page_;
         Leave();
         CHECK_FOR_INTERRUPTS();
         page_ = store::OpenShared(index_, block, store::PageKind::kCodes);
+        // The processor's own prefetchers stop at each 4 kB.
+        if (block + 1 < end_) store::Prefetch(index_, block + 1, 0, store::kPageCapacity);
         block_ = block;
         open_ = true;
         return page_;
@@ -237,6 +240,7 @@ class Cursor {
 
   private:
     Relation index_;
+    BlockNumber end_;
     store::PageRef page_ = {};
     BlockNumber block_ = InvalidBlockNumber;
     bool open_ = false;
@@ -306,8 +310,9 @@ void VisitBlock(const Lists &lists, ScanState *state, const ListProbe &probe, co
 
 void VisitExtent(const Lists &lists, Relation index, ScanState *state, const ListProbe &probe,
                  const Extent &extent, uint32_t rows) {
-    Cursor cursor(index);
     const uint32_t blocks = std::min(extent.Blocks(), (rows + kListBlock - 1) / kListBlock);
+    if (blocks == 0) return;
+    Cursor cursor(index, extent.HeadBlock(lists.geometry, blocks - 1) + 1);
     for (uint32_t number = 0; number < blocks; number++) {
         const uint32_t rest = extent.header.slots - number * kListBlock;
         VisitBlock(lists, state, probe, extent, number, rest >= kListBlock ? ~0u : (1u << rest) - 1,
@@ -373,8 +378,11 @@ void PrefetchCopy(Relation index, const Lists &lists, const Candidate &candidate
 void VisitBatch(const Lists &lists, Relation index, ScanState *state) {
     state->kept_count = 0;
     state->threshold = kFloatInfinity;
-    for (uint32_t i = state->batch_begin; i < state->opened; i++)
+    for (uint32_t i = state->batch_begin; i < state->opened; i++) {
+        if (i + 1 < state->opened)
+            store::Prefetch(index, state->ranks[i + 1].head, 0, store::kPageCapacity);
         VisitList(lists, index, state, state->ranks[i]);
+    }
     constexpr int kSoon = 16;
     const int64 soon = std::min<int64>(state->kept_count, kSoon);
     if (lists.HasCopies() && soon > 0) {
