@@ -1,4 +1,4 @@
-# What the tests of hnsw indexes share: vectors by number, an index held against its table, a server's log.
+# What the tests of indexes share: vectors by number, an index held against its table, a server's log.
 package VecxHnsw;
 use strict;
 use warnings;
@@ -103,7 +103,7 @@ sub check_index
     return split /\|/, $node->safe_psql('postgres', "SELECT * FROM held_against('$table', '$operator')");
 }
 
-# What vecx_check finds wrong with the valid hnsw indexes of a table; with warnings if they are wanted.
+# What vecx_check finds wrong with the valid indexes of ours of a table; with warnings if they are wanted.
 sub index_errors
 {
     my ($node, $table, $warnings) = @_;
@@ -117,7 +117,7 @@ sub index_errors_query
     return qq{
         SELECT format('%s: %s %s %s %s', c.relname, severity, block, item, message)
         FROM pg_index i JOIN pg_class c ON c.oid = indexrelid JOIN pg_am a ON a.oid = c.relam, vecx_check(indexrelid, heapallindexed => true)
-        WHERE indrelid = '$table'::regclass AND amname = 'hnsw' AND indisvalid AND severity IN $severities ORDER BY 1 LIMIT 20};
+        WHERE indrelid = '$table'::regclass AND amname IN ('hnsw', 'ivfflat', 'ivfpq') AND indisvalid AND severity IN $severities ORDER BY 1 LIMIT 20};
 }
 
 # Lines of a server's log that no test may bring about.
