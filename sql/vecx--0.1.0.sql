@@ -1396,33 +1396,6 @@ CREATE OPERATOR CLASS bit_jaccard_ops
     FUNCTION 1 vecx_bit_jaccard_ops(internal);
 COMMENT ON OPERATOR CLASS bit_jaccard_ops USING hnsw IS 'Jaccard distance';
 
--- Learning quantizers
-
-CREATE FUNCTION vecx_kmeans(vectors vector[], k integer, seed bigint DEFAULT 0) RETURNS vector[]
-    AS 'MODULE_PATHNAME', 'vecx_kmeans' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
-COMMENT ON FUNCTION vecx_kmeans(vector[], integer, bigint) IS
-    'centroids of k clusters by k-means; the same vectors and seed give the same';
-
-CREATE FUNCTION vecx_pq_train(vectors vector[], m integer, bits integer DEFAULT 8,
-                              opq boolean DEFAULT false, seed bigint DEFAULT 0) RETURNS bytea
-    AS 'MODULE_PATHNAME', 'vecx_pq_train' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
-COMMENT ON FUNCTION vecx_pq_train(vector[], integer, integer, boolean, bigint) IS
-    'codebook of a product quantizer of m parts of 4 or 8 bits, with a learned rotation if opq';
-
-CREATE FUNCTION vecx_pq_encode(codebook bytea, value vector) RETURNS bytea
-    AS 'MODULE_PATHNAME', 'vecx_pq_encode' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
-COMMENT ON FUNCTION vecx_pq_encode(bytea, vector) IS
-    'code of a vector: m bytes, or half of that with 4 bits';
-
-CREATE FUNCTION vecx_pq_decode(codebook bytea, code bytea) RETURNS vector
-    AS 'MODULE_PATHNAME', 'vecx_pq_decode' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
-COMMENT ON FUNCTION vecx_pq_decode(bytea, bytea) IS 'the vector that a code stands for';
-
-CREATE FUNCTION vecx_pq_distance(codebook bytea, value vector, code bytea) RETURNS float8
-    AS 'MODULE_PATHNAME', 'vecx_pq_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
-COMMENT ON FUNCTION vecx_pq_distance(bytea, vector, bytea) IS
-    'Euclidean distance between a vector and what a code stands for';
-
 -- The same for inverted lists. ivfflat has a default, as in pgvector.
 
 CREATE OPERATOR CLASS vector_l2_ops
@@ -1491,6 +1464,33 @@ CREATE OPERATOR CLASS halfvec_cosine_ops
     FUNCTION 1 vecx_halfvec_cosine_ops(internal);
 COMMENT ON OPERATOR CLASS halfvec_cosine_ops USING ivfpq IS 'cosine distance';
 
+-- Learning quantizers
+
+CREATE FUNCTION vecx_kmeans(vectors vector[], k integer, seed bigint DEFAULT 0) RETURNS vector[]
+    AS 'MODULE_PATHNAME', 'vecx_kmeans' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
+COMMENT ON FUNCTION vecx_kmeans(vector[], integer, bigint) IS
+    'centroids of k clusters by k-means; the same vectors and seed give the same';
+
+CREATE FUNCTION vecx_pq_train(vectors vector[], m integer, bits integer DEFAULT 8,
+                              opq boolean DEFAULT false, seed bigint DEFAULT 0) RETURNS bytea
+    AS 'MODULE_PATHNAME', 'vecx_pq_train' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
+COMMENT ON FUNCTION vecx_pq_train(vector[], integer, integer, boolean, bigint) IS
+    'codebook of a product quantizer of m parts of 4 or 8 bits, with a learned rotation if opq';
+
+CREATE FUNCTION vecx_pq_encode(codebook bytea, value vector) RETURNS bytea
+    AS 'MODULE_PATHNAME', 'vecx_pq_encode' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION vecx_pq_encode(bytea, vector) IS
+    'code of a vector: m bytes, or half of that with 4 bits';
+
+CREATE FUNCTION vecx_pq_decode(codebook bytea, code bytea) RETURNS vector
+    AS 'MODULE_PATHNAME', 'vecx_pq_decode' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION vecx_pq_decode(bytea, bytea) IS 'the vector that a code stands for';
+
+CREATE FUNCTION vecx_pq_distance(codebook bytea, value vector, code bytea) RETURNS float8
+    AS 'MODULE_PATHNAME', 'vecx_pq_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION vecx_pq_distance(bytea, vector, bytea) IS
+    'Euclidean distance between a vector and what a code stands for';
+
 -- Looking into an index
 
 CREATE FUNCTION vecx_index_info(index regclass, OUT rows bigint, OUT nodes bigint,
@@ -1516,6 +1516,11 @@ CREATE FUNCTION vecx_index_lists(index regclass)
     AS 'MODULE_PATHNAME', 'vecx_index_lists' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION vecx_index_lists(regclass) IS
     'the lists of an ivfflat or ivfpq index: their rows, slots without a row, and how far the farthest row is from the centroid';
+
+CREATE FUNCTION vecx_pq_codebook(index regclass) RETURNS bytea
+    AS 'MODULE_PATHNAME', 'vecx_pq_codebook' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION vecx_pq_codebook(regclass) IS
+    'codebook of an ivfpq index with quantizer pq, for vecx_pq_decode: what it codes is the rest of a row beside the centroid of its list';
 
 CREATE FUNCTION vecx_check(index regclass, heapallindexed boolean DEFAULT false,
                            sample integer DEFAULT 0)

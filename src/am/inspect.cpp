@@ -277,6 +277,22 @@ VECX_FUNCTION(vecx_index_lists) {
     PG_RETURN_VOID();
 }
 
+VECX_FUNCTION(vecx_pq_codebook) {
+    const OpenedIndex opened = OpenAllowedIndex(PG_GETARG_OID(0));
+    const ivf::Lists *lists = opened.is_hnsw ? nullptr : ivf::LoadLists(opened.index);
+    if (lists == nullptr || lists->shape.quantizer != ListQuantizer::kPq)
+        ereport(ERROR,
+                (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                 errmsg("index \"%s\" has no codebook", RelationGetRelationName(opened.index)),
+                 errhint("Name an ivfpq index with quantizer pq that has been trained.")));
+    const Size bytes = PqBookBytes(lists->codec.book().shape);
+    auto *result = static_cast<bytea *>(palloc(VARHDRSZ + bytes));
+    SET_VARSIZE(result, VARHDRSZ + bytes);
+    WritePqBook(lists->codec.book(), VARDATA(result));
+    CloseVectorIndex(opened);
+    PG_RETURN_BYTEA_P(result);
+}
+
 VECX_FUNCTION(vecx_check) {
     const Oid index_id = PG_GETARG_OID(0);
     const CheckOptions options = {PG_GETARG_BOOL(1), PG_GETARG_INT32(2)};

@@ -88,6 +88,7 @@ size_t ListCodecBytes(const ListShape &shape);  // of memory for OpenListCodec, 
 class ListCodec {
   public:
     const ListShape &shape() const { return shape_; }
+    const PqBook &book() const { return book_; }  // of pq
 
     // Floats of scratch for EncodeRow.
     size_t ScratchFloats() const;

@@ -89,6 +89,16 @@ SELECT message FROM (VALUES ('ivf_q_grows_pq'), ('ivf_q_grows_rabitq')) i (name)
 SELECT pg_temp.compare_all('ivf_q_grows', format('v <-> %L', pg_temp.make(9999, 32)));
 DROP TABLE ivf_q_grows;
 
+-- The codebook of an index codes what centroids leave.
+CREATE INDEX ivf_q_book ON ivf_q USING ivfpq (v vector_l2_ops) WITH (lists = 16, m = 16);
+SELECT avg(vecx_pq_distance(b, v - c, vecx_pq_encode(b, v - c))) < avg(vector_norm(v - c)) / 2
+FROM ivf_q, LATERAL (SELECT vecx_pq_codebook('ivf_q_book') AS b OFFSET 0) x, LATERAL (SELECT avg(v) AS c FROM ivf_q) y WHERE id <= 20;
+SELECT pg_temp.error_of($$SELECT vecx_pq_codebook('ivf_q_pkey')$$);
+DROP INDEX ivf_q_book;
+CREATE INDEX ivf_q_book ON ivf_q USING ivfpq (v vector_l2_ops) WITH (lists = 16);
+SELECT pg_temp.error_of($$SELECT vecx_pq_codebook('ivf_q_book')$$);
+DROP INDEX ivf_q_book;
+
 -- What does not go together.
 SELECT pg_temp.error_of('CREATE INDEX ON ivf_q USING ivfpq (v vector_l2_ops) WITH (m = 5)');
 SELECT pg_temp.error_of('CREATE INDEX ON ivf_q USING ivfpq (v vector_l2_ops) WITH (m = 8, bits = 5)');
