@@ -168,7 +168,7 @@ void DescribeHnsw(Relation index, InfoRow *row) {
     row->SetCount(kTombstones, counts.tombstones);
     row->SetCount(kUnlinked, counts.unlinked);
     row->SetCount(kFreeSlots, counts.free_slots);
-    row->SetNumber(kDimensions, shape.dimensions);
+    row->SetNumber(kDimensions, graph.dimensions);
     row->SetNumber(kCodeDimensions, shape.code_dimensions);
     row->SetNumber(kCodeBits, shape.code_bits);
     row->SetNumber(kEdges, shape.edges);
