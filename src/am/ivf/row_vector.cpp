@@ -64,7 +64,7 @@ void MakeCopy(const ValueFormat &format, const char *raw, char *out) noexcept {
     if (format.opclass.element != ElementType::kHalf || copies.kind != CopyKind::kHalf)
         return WriteDenseCopy(copies, {values, nullptr, format.dimensions}, out);
     // They were halves, and are again.
-    const CopyHeader exact = {1, 0};
+    const CopyHeader exact = {1, 0, 0};
     memcpy(out, &exact, sizeof(exact));
     ActiveKernels().float_to_half(values, reinterpret_cast<uint16_t *>(out + sizeof(exact)),
                                   format.dimensions);
