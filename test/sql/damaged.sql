@@ -45,7 +45,8 @@ BEGIN
             CONTINUE WHEN called.types[place] <> damaged_type;
             SELECT string_agg(CASE WHEN i = place THEN '$1::' || t ELSE CASE t::text
                     WHEN 'vector' THEN '''[1]''::vector' WHEN 'halfvec' THEN '''[1]''::halfvec' WHEN 'sparsevec' THEN '''{1:1}/1''::sparsevec'
-                    WHEN 'integer' THEN '1' WHEN 'bigint' THEN '1::bigint' WHEN 'boolean' THEN 'true' WHEN 'double precision' THEN '2::float8' WHEN 'double precision[]' THEN '''{0}''::float8[]' END END, ', ' ORDER BY i)
+                    WHEN 'integer' THEN '1' WHEN 'bigint' THEN '1::bigint' WHEN 'boolean' THEN 'true' WHEN 'double precision' THEN '2::float8' WHEN 'double precision[]' THEN '''{0}''::float8[]'
+                    WHEN 'bytea' THEN 'vecx_pq_train(ARRAY[''[1]'', ''[2]'']::vector[], 1, 4)' END END, ', ' ORDER BY i)
             INTO arguments FROM unnest(called.types) WITH ORDINALITY u(t, n), LATERAL (SELECT n - 1 AS i) zero;
             function := called.oid::regprocedure;
             BEGIN
