@@ -221,7 +221,10 @@ CodeOptions ResolveCodeOptions(const IvfOptions &options, int dimensions) {
     if (options.bits > 2)
         RaiseOption("bits must be 1 or 2 for quantizer rabitq",
                     "Set bits to 1 or 2, or leave it out.");
-    return {quantizer, 0, std::max(options.bits, 1), false};
+    // Where codes are short, a second bit costs less than the rows that it spares.
+    constexpr int kMostDimensionsOfTwoBits = 256;
+    const int usual = dimensions <= kMostDimensionsOfTwoBits ? 2 : 1;
+    return {quantizer, 0, options.bits > 0 ? options.bits : usual, false};
 }
 
 }  // namespace vecx

@@ -48,7 +48,7 @@ SET ivfpq.probes = 16;
 SELECT pg_temp.try('vector_l2_ops', '<->', '', 0.98);
 SELECT pg_temp.try('vector_ip_ops', '<#>', '', 0.98);
 SELECT pg_temp.try('vector_cosine_ops', '<=>', '', 0.98);
-SELECT pg_temp.try('vector_l2_ops', '<->', ', quantizer = rabitq, bits = 2, vectors = float', 0.98);
+SELECT pg_temp.try('vector_l2_ops', '<->', ', quantizer = rabitq, bits = 1, vectors = float', 0.98);
 SELECT pg_temp.try('vector_l2_ops', '<->', ', quantizer = sq8', 1);
 SELECT pg_temp.try('vector_ip_ops', '<#>', ', quantizer = sq8, vectors = none', 1);
 -- Of pq a hundred rows are compared for ten.

@@ -110,8 +110,8 @@ void SayLittleData(Relation index, const MetaPage &meta, int64 rows) {
              errdetail("Its rows are kept in one list, which each search reads as a whole: there "
                        "are " INT64_FORMAT " of them.",
                        rows),
-             errhint("VACUUM or REINDEX makes the lists once there are " INT64_FORMAT " rows.",
-                     needed)));
+             errhint("%s makes the lists once there are " INT64_FORMAT " rows.",
+                     CanTrainLater(meta) ? "VACUUM or REINDEX" : "REINDEX", needed)));
 }
 
 }  // namespace

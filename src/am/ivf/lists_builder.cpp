@@ -11,7 +11,8 @@ namespace vecx::ivf {
 namespace {
 
 constexpr Size kAlignment = 64;
-constexpr int64 kWindow = 4096;  // rows that are coded at a time
+// Rows that are coded at a time: some 20 ms of work, since interrupts wait.
+int64 WindowFor(int dimensions) { return std::clamp<int64>((1 << 20) / dimensions, 32, 4096); }
 
 Size AlignedFloats(Size floats) { return TYPEALIGN(kAlignment / sizeof(float), floats); }
 
@@ -240,8 +241,9 @@ BlockNumber ListsBuilder::Place(BlockNumber first) {
 void ListsBuilder::Write(PageSink *sink) {
     Report(BuildPhase::kWriting);
     const ListShape &shape = lists_->shape;
-    codes_ = Allocate<uint8_t>(kWindow * shape.row_bytes);
-    if (lists_->HasCopies()) copies_ = Allocate<char>(kWindow * lists_->geometry.copy_size);
+    window_ = WindowFor(dimensions_);
+    codes_ = Allocate<uint8_t>(window_ * shape.row_bytes);
+    if (lists_->HasCopies()) copies_ = Allocate<char>(window_ * lists_->geometry.copy_size);
     WriteCentroids(sink);
     WriteModel(sink);
     for (uint32_t list = 0; list < meta_.lists.lists; list++) WriteList(sink, list);
@@ -282,8 +284,8 @@ void ListsBuilder::FillCodes(int64 first) {
     CHECK_FOR_INTERRUPTS();
     const ListShape &shape = lists_->shape;
     codes_first_ = first;
-    codes_end_ = std::min(first + kWindow, rows_.count());
-    constexpr int64 kPart = 32;
+    codes_end_ = std::min(first + window_, rows_.count());
+    constexpr int64 kPart = 16;
     const bool flat = shape.quantizer == ListQuantizer::kFlat;
     ParallelFor(
         (codes_end_ - first + kPart - 1) / kPart, threads_,
@@ -312,8 +314,8 @@ void ListsBuilder::FillCodes(int64 first) {
 void ListsBuilder::FillCopies(int64 first) {
     CHECK_FOR_INTERRUPTS();
     copies_first_ = first;
-    copies_end_ = std::min(first + kWindow, rows_.count());
-    constexpr int64 kPart = 64;
+    copies_end_ = std::min(first + window_, rows_.count());
+    constexpr int64 kPart = 16;
     const int size = lists_->geometry.copy_size;
     const int bytes = rows_.format().CopyBytes();
     ParallelFor((copies_end_ - first + kPart - 1) / kPart, threads_,

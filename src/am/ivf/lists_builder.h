@@ -142,6 +142,7 @@ class ListsBuilder {
     // Codes and copies of some rows of `order_`.
     uint8_t *codes_ = nullptr;
     char *copies_ = nullptr;
+    int64 window_ = 0;
     int64 codes_first_ = 0, codes_end_ = 0, copies_first_ = 0, copies_end_ = 0;
     float *scratch_ = nullptr;  // of each thread
     Size scratch_floats_ = 0;

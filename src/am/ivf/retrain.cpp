@@ -303,10 +303,7 @@ class Trainer {
 
 void TrainIfDue(const IndexVacuumInfo *info) {
     const MetaPage meta = ReadMeta(info->index);
-    if (meta.lists.trained) return;
-    const bool is_flat = meta.wanted.quantizer == static_cast<uint8_t>(ListQuantizer::kFlat);
-    // Without copies the values are not here.
-    if (meta.vectors == static_cast<uint8_t>(Vectors::kNone) && !is_flat) return;
+    if (meta.lists.trained || !CanTrainLater(meta)) return;
     FreePending(info->index);
     Trainer trainer(info);
     if (trainer.CountRows() < RowsNeeded(meta)) return trainer.Thaw();

@@ -41,6 +41,11 @@ int64 RowsNeeded(const MetaPage &meta) {
     }
 }
 
+bool CanTrainLater(const MetaPage &meta) {
+    return meta.vectors != static_cast<uint8_t>(Vectors::kNone) ||
+           meta.wanted.quantizer == static_cast<uint8_t>(ListQuantizer::kFlat);
+}
+
 void ChooseLists(MetaPage *meta, int64 rows) {
     ListSet &set = meta->lists;
     set = {};

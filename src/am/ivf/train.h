@@ -14,6 +14,9 @@ ValueFormat FormatOf(Relation index, const MetaPage &meta);
 // How many rows there have to be for the lists that are wanted.
 int64 RowsNeeded(const MetaPage &meta);
 
+// Whether VACUUM can make the lists: the values have to be in the index.
+bool CanTrainLater(const MetaPage &meta);
+
 // Fills in meta->lists as far as it follows from the number of rows: whether the lists are trained,
 // how many there are, and their codes.
 void ChooseLists(MetaPage *meta, int64 rows);
