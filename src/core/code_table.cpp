@@ -33,32 +33,6 @@ SignTable TableOf(float step, float bias, int groups) {
     return {step, bias, count * kEntryError * step, std::sqrt(count / 12) * step};
 }
 
-// Four floats in a register of the compiler's baseline.
-using Quad __attribute__((vector_size(16))) = float;
-
-Quad LoadQuad(const float *from) {
-    Quad quad;
-    memcpy(&quad, from, sizeof(quad));
-    return quad;
-}
-
-struct Range {
-    float least;
-    float most;
-};
-
-template <int kCount>
-Range RangeOf(const float *values) noexcept {
-    Quad least = LoadQuad(values), most = least;
-    for (int i = 4; i < kCount; i += 4) {
-        const Quad value = LoadQuad(values + i);
-        least = value < least ? value : least;
-        most = value > most ? value : most;
-    }
-    return {std::min({least[0], least[1], least[2], least[3]}),
-            std::max({most[0], most[1], most[2], most[3]})};
-}
-
 // One scale for all groups of values: each starts from its own least.
 struct Scale {
     float step;
@@ -66,12 +40,12 @@ struct Scale {
     float bias;
 };
 
-template <int kCount>
-Scale ScaleFor(const float *values, int groups, float largest) noexcept {
+Scale ScaleFor(const float *values, int groups, size_t count, float largest) noexcept {
+    const auto range_of = ActiveKernels().codes.range;
     float widest = 0;
     double bias = 0;
-    for (int group = 0; group < groups; group++) {
-        const Range range = RangeOf<kCount>(values + kCount * group);
+    for (int group = 0; group < groups; group++, values += count) {
+        const ValueRange range = range_of(values, count);
         widest = std::max(widest, range.most - range.least);
         bias += static_cast<double>(range.least);
     }
@@ -80,19 +54,12 @@ Scale ScaleFor(const float *values, int groups, float largest) noexcept {
     return {step, inverse, static_cast<float>(bias)};
 }
 
-// The largest rounding error, in steps.
-template <int kCount, class Entry>
-float FillEntries(const float *values, float least, float inverse, Entry *entries) noexcept {
-    float worst[4] = {};
-    for (int i = 0; i < kCount; i += 4)
-        for (int j = 0; j < 4; j++) {
-            const float exact = (values[i + j] - least) * inverse;
-            const int entry = static_cast<int>(exact + 0.5f);
-            const float error = std::fabs(exact - static_cast<float>(entry));
-            worst[j] = error > worst[j] ? error : worst[j];
-            entries[i + j] = static_cast<Entry>(entry);
-        }
-    return std::max({worst[0], worst[1], worst[2], worst[3]});
+// Of one value: half a step, and what its own arithmetic rounds.
+SignTable RoundedTable(const Scale &scale, int groups) {
+    constexpr float kValueError = 0.501f;
+    const auto count = static_cast<float>(groups);
+    return {scale.step, scale.bias, count * kValueError * scale.step,
+            std::sqrt(count / 12) * scale.step};
 }
 
 }  // namespace
@@ -115,30 +82,26 @@ SignTable FillLevelTable(const float *rotated, int rows, uint8_t *entries) noexc
 }
 
 SignTable FillValueTable(const float *values, int rows, uint8_t *entries) noexcept {
-    const Scale scale = ScaleFor<16>(values, 2 * rows, kLargestEntry);
-    double error = 0;
-    for (int group = 0; group < 2 * rows; group++) {
-        const float *value = values + 16 * group;
-        const float least = RangeOf<16>(value).least;
+    const CodeKernels &kernels = ActiveKernels().codes;
+    const Scale scale = ScaleFor(values, 2 * rows, 16, kLargestEntry);
+    for (int group = 0; group < 2 * rows; group++, values += 16) {
         uint8_t *to = LowOf(entries, group / 2) + group % 2 * 64;
-        error += static_cast<double>(FillEntries<16>(value, least, scale.inverse, to));
+        kernels.encode_u8(values, scale.inverse, kernels.range(values, 16).least, to, 16);
         memcpy(to + 16, to, 16);
     }
-    return {scale.step, scale.bias, static_cast<float>(error) * scale.step,
-            std::sqrt(static_cast<float>(2 * rows) / 12) * scale.step};
+    return RoundedTable(scale, 2 * rows);
 }
 
 SignTable FillWordTable(const float *values, int rows, uint16_t *words) noexcept {
-    const Scale scale = ScaleFor<256>(values, rows, kLargestWord - 1);
-    double error = 0;
-    for (int row = 0; row < rows; row++) {
-        const float *value = values + 256 * row;
-        const float least = RangeOf<256>(value).least;
-        error +=
-            static_cast<double>(FillEntries<256>(value, least, scale.inverse, words + 256 * row));
+    const CodeKernels &kernels = ActiveKernels().codes;
+    const Scale scale = ScaleFor(values, rows, 256, kLargestWord - 1);
+    for (int row = 0; row < rows; row++, values += 256, words += 256) {
+        const float least = kernels.range(values, 256).least;
+        for (int i = 0; i < 256; i++)
+            words[i] =
+                static_cast<uint16_t>(static_cast<int>((values[i] - least) * scale.inverse + 0.5f));
     }
-    return {scale.step, scale.bias, static_cast<float>(error) * scale.step,
-            std::sqrt(static_cast<float>(rows) / 12) * scale.step};
+    return RoundedTable(scale, rows);
 }
 
 }  // namespace vecx

@@ -117,6 +117,11 @@ struct PassedEdges {
     uint32_t longer;   // and lead past the newcomer
 };
 
+struct ValueRange {
+    float least;
+    float most;
+};
+
 constexpr size_t kKeyBlock = 64;
 
 // How large the values of a vector are.
@@ -207,6 +212,9 @@ struct CodeKernels {
     // sorting. `keys` has room for a multiple of kKeyBlock, and the rest of it is filled; no key
     // NaN.
     void (*rank)(float *keys, size_t n, uint32_t *ranks) noexcept;
+
+    // The least and the greatest of n values, n a multiple of 16 and above 0, none of them NaN.
+    ValueRange (*range)(const float *values, size_t n) noexcept;
 
     // In place: multiplies by the factors, then the Walsh-Hadamard transform, not normalised; n a
     // power of two from 16 on.

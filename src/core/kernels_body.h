@@ -437,6 +437,18 @@ void Rank(float *keys, size_t n, uint32_t *ranks) noexcept {
     }
 }
 
+template <class Isa>
+ValueRange Range(const float *values, size_t n) noexcept {
+    using Floats = typename Isa::Floats;
+    Floats least = LoadFloats<Isa>(values), negative = Isa::Subtract(Isa::Zero(), least);
+    for (size_t i = Isa::kWidth; i < n; i += Isa::kWidth) {
+        const Floats value = LoadFloats<Isa>(values + i);
+        least = Isa::Minimum(least, value);
+        negative = Isa::Minimum(negative, Isa::Subtract(Isa::Zero(), value));
+    }
+    return {Isa::ReduceMinimum(least), -Isa::ReduceMinimum(negative)};
+}
+
 // 16 dimensions give two bytes of each plane, at every level. Bit order must not depend on the
 // machine's byte order.
 inline void StoreBits(uint8_t *to, uint32_t bits) noexcept {
@@ -869,7 +881,7 @@ constexpr Kernels MakeKernels(SimdLevel level, const char *name) {
         {Estimate<Isa>, CompareEdges<Isa>, EstimateList<Isa>, EstimateListBytes<Isa>,
          EncodeSigns<Isa>, EncodeLevels<Isa>, DotU8<Isa>, DotU8I16<Isa>, EncodeU8<Isa>,
          DecodeU8<Isa>, Sizes<Isa>, FillTable<Isa>, EncodeI16<Isa>, Smallest<Isa>, Rank<Isa>,
-         Hadamard<Isa>},
+         Range<Isa>, Hadamard<Isa>},
         {Isa::kTileRows, 2 * Isa::kWidth, MultiplyTile<Isa>, OverColumns<Isa, Product<Isa>>,
          OverColumns<Isa, SquaredDifference<Isa>>, NearestInPanel<Isa>, BestOfRows<Isa>},
         HalfToFloats<Isa>,

@@ -547,6 +547,91 @@ TEST_P(CodeKernelsTest, IntegersAreTheNearest) {
     }
 }
 
+TEST_P(CodeKernelsTest, RangesOfValues) {
+    std::minstd_rand random(31);
+    std::normal_distribution<float> value;
+    GuardedMemory guarded;
+    for (size_t n : {16, 32, 48, 256, 1024}) {
+        std::vector<float> values(n);
+        for (float &v : values) v = value(random);
+        values[random() % n] = random() % 2 == 0 ? 1e30f : -1e30f;
+        const ValueRange range = KernelsOf(GetParam())->codes.range(guarded.Copy(values), n);
+        EXPECT_EQ(range.least, *std::min_element(values.begin(), values.end()));
+        EXPECT_EQ(range.most, *std::max_element(values.begin(), values.end()));
+    }
+}
+
+// Codes of a list in pieces at odd addresses; more rows than one sum of 16 bits can take.
+TEST_P(CodeKernelsTest, ListsAreEstimated) {
+    const CodeKernels &kernels = KernelsOf(GetParam())->codes;
+    std::minstd_rand random(32);
+    std::uniform_int_distribution<int> byte(0, 255), entry(0, 127), word(0, kLargestWord);
+    std::normal_distribution<float> value;
+    for (int rows : {2, 16, 34, 258, 600})
+        for (bool bytes : {false, true})
+            for (bool with_factors : {false, true}) {
+                std::vector<uint8_t> tables, codes;
+                std::vector<uint16_t> words, addend, factor, error;
+                for (int i = 0; i < rows * 32; i++)
+                    tables.push_back(static_cast<uint8_t>(rows == 258 ? 127 : entry(random)));
+                for (int i = 0; i < rows * 256; i++)
+                    words.push_back(
+                        static_cast<uint16_t>(rows == 258 ? kLargestWord : word(random)));
+                for (int i = 0; i < rows * 32; i++)
+                    codes.push_back(static_cast<uint8_t>(byte(random)));
+                for (int i = 0; i < 32; i++) {
+                    addend.push_back(HalfOf(value(random)));
+                    factor.push_back(HalfOf(value(random)));
+                    error.push_back(HalfOf(std::fabs(value(random))));
+                }
+                std::vector<uint8_t> entries(static_cast<size_t>(rows) * 64 + 64);
+                auto *aligned = reinterpret_cast<uint8_t *>(
+                    (reinterpret_cast<uintptr_t>(entries.data()) + 63) / 64 * 64);
+                for (int row = 0; row < rows; row++)
+                    for (int half = 0; half < 4; half++)
+                        memcpy(
+                            aligned + row / 2 * 128 + half / 2 * 64 + row % 2 * 32 + half % 2 * 16,
+                            &tables[static_cast<size_t>(row * 32 + half / 2 * 16)], 16);
+                GuardedMemory first, rest, addends, factors, errors;
+                const int cut = rows / 4 * 2;
+                const std::vector<uint8_t> head(codes.begin(), codes.begin() + cut * 32);
+                const std::vector<uint8_t> tail(codes.begin() + cut * 32, codes.end());
+                const CodePiece pieces[] = {{first.Copy(head), cut},
+                                            {rest.Copy(tail, 3), rows - cut}};
+                const ListBatch batch = {pieces,
+                                         2,
+                                         addends.Copy(addend),
+                                         with_factors ? factors.Copy(factor) : nullptr,
+                                         with_factors ? errors.Copy(error) : nullptr,
+                                         3,
+                                         0.5f};
+                const ListTable table = {bytes ? nullptr : aligned, bytes ? words.data() : nullptr,
+                                         1e-3f, -2};
+                const ListTerms terms = {7, 0.25f, 0.125f, 8};
+                float estimates[32], bounds[32];
+                const uint32_t below =
+                    (bytes ? kernels.estimate_list_bytes : kernels.estimate_list)(
+                        batch, table, terms, estimates, bounds);
+                for (size_t j = 0; j < 32; j++) {
+                    double sum = 0;
+                    for (size_t row = 0; row < static_cast<size_t>(rows); row++) {
+                        const size_t code = codes[row * 32 + j];
+                        sum += bytes ? words[row * 256 + code]
+                                     : tables[row * 32 + (code & 15)] +
+                                           tables[row * 32 + 16 + (code >> 4)];
+                    }
+                    const double scaled = 0.5 * (with_factors ? ValueOf(factor[j]) : 1);
+                    const double estimate = 7 + 3 * ValueOf(addend[j]) + scaled * (1e-3 * sum - 2);
+                    const double bound = estimate - 0.25 * std::fabs(scaled) -
+                                         (with_factors ? 0.125 * 0.5 * ValueOf(error[j]) : 0);
+                    const double tolerance = 1e-5 * (10 + 1e-3 * sum);
+                    EXPECT_NEAR(estimates[j], estimate, tolerance);
+                    EXPECT_NEAR(bounds[j], bound, tolerance);
+                    EXPECT_EQ(below >> j & 1, bounds[j] < 8 ? 1u : 0u);
+                }
+            }
+}
+
 TEST_P(CodeKernelsTest, HadamardIsTheDefinition) {
     std::minstd_rand random(11);
     std::uniform_int_distribution<int> integer(-100, 100);
