@@ -265,6 +265,8 @@ uint32_t Estimate(const EdgeBatch &batch, const CodeTable &table, float base, fl
 // Whole tables of half bytes, of any number of rows: 16 bits hold the sums of so many at once.
 constexpr int kRowsAtOnce = 256;
 
+constexpr int kFactorsAhead = 512;  // what leads the next block, and what comes by itself
+
 template <class Isa>
 void SumPieces(const ListBatch &batch, const uint8_t *entries,
                typename Isa::Floats *sums) noexcept {
@@ -273,6 +275,9 @@ void SumPieces(const ListBatch &batch, const uint8_t *entries,
     for (int piece = 0; piece < batch.piece_count; piece++) {
         const uint8_t *codes = batch.pieces[piece].codes;
         int left = batch.pieces[piece].rows;
+        // Blocks follow each other, but the CPU's own look-ahead covers little of the next one.
+        const uint8_t *next = codes + left * static_cast<int>(kEdgeBatch) + kFactorsAhead;
+        for (int row = 0; row < left; row += 2) __builtin_prefetch(next + row * 32);
         while (left > 0) {
             const int rows = left < kRowsAtOnce ? left : kRowsAtOnce;
             typename Isa::Floats part[kParts];
