@@ -42,7 +42,9 @@ LloydOptions PqTrainer::PartOptions(int part) const {
     options.threads = 1;  // each thread works on parts of its own
     options.iterations = options_.iterations;
     if (phase_ != Phase::kLast) options.iterations = seeded_ ? kNextIterations : kFirstIterations;
-    options.even = false;
+    // Seeds drawn by distance lose less in total, but most in dense places, where neighbours are:
+    // recall is lower (photo-sift, 32 parts of 8 bits: .783 against .797).
+    options.even = true;
     options.seeded = seeded_;
     return options;
 }
