@@ -66,7 +66,9 @@ double ScaledL1(const DenseView &a, const DenseView &b, int n) {
         const int count = std::min(kPart, n - from);
         kernels.half_to_float(a.elements + 2 * from, x, count);
         kernels.half_to_float(b.elements + 2 * from, y, count);
-        for (int i = 0; i < count; i++) sum += std::fabs(a.scale * x[i] - b.scale * y[i]);
+        for (int i = 0; i < count; i++)
+            sum += std::fabs(static_cast<double>(a.scale) * x[i] -
+                             static_cast<double>(b.scale) * y[i]);
     }
     return sum;
 }
@@ -81,13 +83,58 @@ double DenseNorm(const RecordShape &shape, const DenseView &a) {
            KernelsFor(shape.codec).squared_norm(a.elements, shape.dimensions);
 }
 
-double DenseDistance(const RecordShape &shape, const Sq8View &a, const Sq8View &b) {
+// Squares of vectors whose sum in floats has not overflown, nor lost its digits at the other end.
+bool IsUsualSquare(float square) {
+    return square > 0x1p-100f && square <= std::numeric_limits<float>::max();
+}
+
+// For vectors whose sums in floats overflow or vanish. `product`: the negative inner product is
+// wanted, whatever the graph's metric.
+[[gnu::noinline]] double ExtremeDistance(const RecordShape &shape, const DenseView &a,
+                                         const DenseView &b, bool product) {
+    constexpr int kPart = 256;
+    float x[kPart], y[kPart];
+    double l1 = 0, squares = 0, dot = 0, norm_a = 0, norm_b = 0;
+    for (int from = 0; from < shape.dimensions; from += kPart) {
+        const int count = std::min(kPart, shape.dimensions - from);
+        if (shape.codec == Codec::kHalves) {
+            const Kernels &kernels = ActiveKernels();
+            kernels.half_to_float(a.elements + 2 * from, x, count);
+            kernels.half_to_float(b.elements + 2 * from, y, count);
+        } else {
+            memcpy(x, a.elements + 4 * from, count * sizeof(float));
+            memcpy(y, b.elements + 4 * from, count * sizeof(float));
+        }
+        for (int i = 0; i < count; i++) {
+            const double u = static_cast<double>(a.scale) * x[i];
+            const double v = static_cast<double>(b.scale) * y[i];
+            l1 += std::fabs(u - v);
+            squares += (u - v) * (u - v);
+            dot += u * v;
+            norm_a += u * u;
+            norm_b += v * v;
+        }
+    }
+    if (product) return -dot;
+    switch (shape.metric) {
+        case Metric::kCosine:
+            return 1 - ClampSimilarity(dot / std::sqrt(norm_a * norm_b));
+        case Metric::kL1:
+            return l1;
+        default:
+            return squares;
+    }
+}
+
+double QuickDistance(const RecordShape &shape, const Sq8View &a, const Sq8View &b) {
     const DenseView x = DenseOf(a.codes), y = DenseOf(b.codes);
     const DistanceKernels &kernels = KernelsFor(shape.codec);
     const int n = shape.dimensions;
     const bool alike = x.scale == y.scale;
     switch (shape.metric) {
         case Metric::kCosine:
+            if (!IsUsualSquare(a.norm) || !IsUsualSquare(b.norm))
+                return std::numeric_limits<double>::infinity();
             return 1 - CosineSimilarity(
                            {static_cast<float>(DenseProduct(shape, x, y)), a.norm, b.norm});
         case Metric::kL1:
@@ -97,9 +144,25 @@ double DenseDistance(const RecordShape &shape, const Sq8View &a, const Sq8View &
             if (alike)
                 return static_cast<double>(x.scale) * x.scale *
                        kernels.l2_squared(x.elements, y.elements, n);
+            // NaN stays.
             return std::max(
-                0.0, DenseNorm(shape, x) + DenseNorm(shape, y) - 2 * DenseProduct(shape, x, y));
+                DenseNorm(shape, x) + DenseNorm(shape, y) - 2 * DenseProduct(shape, x, y), 0.0);
     }
+}
+
+double DenseDistance(const RecordShape &shape, const Sq8View &a, const Sq8View &b) {
+    const double quick = QuickDistance(shape, a, b);
+    if (std::isfinite(quick)) [[likely]]
+        return quick;
+    return ExtremeDistance(shape, DenseOf(a.codes), DenseOf(b.codes), false);
+}
+
+double DenseProductDistance(const RecordShape &shape, const Sq8View &a, const Sq8View &b) {
+    const DenseView x = DenseOf(a.codes), y = DenseOf(b.codes);
+    const double quick = -DenseProduct(shape, x, y);
+    if (std::isfinite(quick)) [[likely]]
+        return quick;
+    return ExtremeDistance(shape, x, y, true);
 }
 
 float SquaredNorm(const SparseList &list) {
@@ -191,8 +254,9 @@ double LookUpDistance(const RecordShape &shape, const GraphQuery &query, const S
         case Metric::kCosine:
             return 1 - CosineSimilarity({product, query.vector.norm, node.norm});
         default:
-            return std::max(0.0,
-                            static_cast<double>(query.vector.norm) + node.norm - 2.0 * product);
+            // NaN stays, and comes last.
+            return std::max(static_cast<double>(query.vector.norm) + node.norm - 2.0 * product,
+                            0.0);
     }
 }
 
@@ -267,8 +331,7 @@ GraphQuery PrepareNodeQuery(const RecordShape &shape, const Sq8View &vector, boo
 float NodeDistanceFrom(const RecordShape &shape, const GraphQuery &query,
                        const Sq8View &node) noexcept {
     if (shape.codec == Codec::kSparse) return Finite(LookUpDistance(shape, query, node));
-    if (query.inner_product)
-        return Finite(-DenseProduct(shape, DenseOf(query.vector.codes), DenseOf(node.codes)));
+    if (query.inner_product) return Finite(DenseProductDistance(shape, query.vector, node));
     return NodeDistance(shape, query.vector, node);
 }
 

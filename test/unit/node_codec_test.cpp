@@ -110,6 +110,40 @@ TEST(NodeDistance, IsAlwaysANumber) {
     EXPECT_TRUE(std::isfinite(NodeDistanceFrom(l2, query, huge.view)));
 }
 
+// Sums in floats overflow or vanish; then they are made in doubles.
+TEST(NodeDistance, ExtremeSizesAreToldApart) {
+    const auto floats = [](const RecordShape &shape, const std::vector<float> &values) {
+        std::vector<char> bytes(sizeof(CopyHeader) + values.size() * 4);
+        const CopyHeader header = {1, 0, 0};
+        memcpy(bytes.data(), &header, sizeof(header));
+        memcpy(bytes.data() + sizeof(header), values.data(), values.size() * 4);
+        return Finish(shape, bytes);
+    };
+    const auto shape_of = [](Metric metric) {
+        return SolveNodeShape(Codec::kFloats, metric, 3, 16,
+                              static_cast<int>(sizeof(CopyHeader)) + 4 * 3, kCapacity);
+    };
+    for (float size : {1e-44f, 1e-30f, 1e-10f, 1e10f, 1e30f, 1e38f}) {
+        const RecordShape cosine = shape_of(Metric::kCosine);
+        const Own along = floats(cosine, {size, 0, 0}), across = floats(cosine, {0, 1, 0});
+        const Own both = floats(cosine, {size, size, 0});
+        EXPECT_NEAR(NodeDistance(cosine, along.view, across.view), 1, 1e-6) << size;
+        EXPECT_NEAR(NodeDistance(cosine, along.view, both.view), 1 - std::sqrt(0.5), 1e-6) << size;
+        EXPECT_NEAR(NodeDistance(cosine, across.view, across.view), 0, 1e-6);
+    }
+    // Infinity less infinity.
+    const RecordShape l2 = shape_of(Metric::kL2);
+    const Own a = floats(l2, {3e38f, 3e38f, 1}), b = floats(l2, {3e38f, -3e38f, 1});
+    const GraphQuery query = PrepareNodeQuery(l2, a.view, true, nullptr);
+    EXPECT_EQ(NodeDistanceFrom(l2, query, b.view), -1);
+    EXPECT_GT(NodeDistance(l2, a.view, b.view), 3e38f);
+    EXPECT_EQ(NodeDistance(l2, a.view, a.view), 0);
+    const RecordShape halves = DenseShape(Metric::kL2, 3);
+    EXPECT_GT(NodeDistance(halves, Halves(halves, {3e38f, 0, 0}, 0x1p113f).view,
+                           Halves(halves, {-3e38f, 0, 0}, 0x1p112f).view),
+              3e38f);
+}
+
 // Looking up gives what merging gives, in dimensions with a slot for each index and in others.
 TEST(NodeDistance, SparseByLookUp) {
     Random random(7);
