@@ -59,7 +59,10 @@ void SetEdge(const NodeRecord &record, int slot, const EdgeTarget &neighbor, con
     for (int plane = 0; plane < shape.code_bits; plane++)
         for (int row = 0; row < rows; row++, codes += kEdgeBatch) *codes = planes[plane][row];
 
-    const float ratio = sums.residual > 0 ? length / sums.residual : 0;
+    float ratio = sums.residual > 0 ? length / sums.residual : 0;
+    // Vectors so large that their sums overflow, or two so near that rounding is all there is
+    // between them: the estimate is then without the direction.
+    if (!std::isfinite(ratio * sums.node) || !std::isfinite(2 * ratio)) ratio = 0;
     const float addend = length + 2 * ratio * sums.node, factor = -2 * ratio;
     NodeHeader &header = record.header();
     const float largest =

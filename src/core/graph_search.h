@@ -258,6 +258,19 @@ inline void ExpandNode(const NodeRecord &record, const Sq8View &own, const Graph
     expansion->distance = expansion->key;
 }
 
+// Estimates that are no numbers: where no bound is set, who asks wants all neighbours, and an edge
+// may be the only one to its end. Those come last. `near` has a bit for each of the others.
+inline uint32_t EstimateLost(const NodeRecord &record, int batch, uint32_t near,
+                             float *estimates) noexcept {
+    for (uint32_t rest = ~near; rest != 0; rest &= rest - 1) {
+        const int lane = std::countr_zero(rest);
+        if (record.Ids()[batch * static_cast<int>(kEdgeBatch) + lane] == kNoNode) continue;
+        estimates[lane] = std::numeric_limits<float>::max();
+        near |= 1u << lane;
+    }
+    return near;
+}
+
 // With edge codes: fills all of `expansion` but the link. `own` is the node's vector.
 inline void ExpandRecord(const NodeRecord &record, const Sq8View &own, const GraphQuery &query,
                          float bound, Expansion *expansion) noexcept {
@@ -272,6 +285,7 @@ inline void ExpandRecord(const NodeRecord &record, const Sq8View &own, const Gra
     for (int batch = 0; batch < shape.Batches(); batch++) {
         float estimates[kEdgeBatch];
         uint32_t near = EstimateBatch(record, batch, query, expansion->distance, bound, estimates);
+        if (bound == kInfinity) near = EstimateLost(record, batch, near, estimates);
         for (; near != 0; near &= near - 1) {
             const int lane = std::countr_zero(near), slot = batch * kEdgeBatch + lane;
             expansion->neighbors[expansion->count++] = {estimates[lane], record.Ids()[slot],

@@ -29,7 +29,7 @@ inline void ShrinkHalves(uint16_t *halves, int n, float by) {
 
 // Makes `value` fit into the halves that are stored in units of `scale`.
 inline void FitScale(float value, float *scale, std::initializer_list<uint16_t *> arrays, int n) {
-    if (!(value > *scale * kLargestScaled)) return;
+    if (!(value > *scale * kLargestScaled) || !std::isfinite(value)) return;
     const float wanted = std::exp2(std::ceil(std::log2(value / kFirstScaled)));
     if (*scale > 0)
         for (uint16_t *array : arrays)

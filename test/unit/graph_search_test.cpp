@@ -476,6 +476,38 @@ TEST(ExpandRecordTest, SaysWhatTheRecordSays) {
     EXPECT_GT(expansion.count, 0);  // still passed through
 }
 
+// An edge may be the only one to its end: who wants all neighbours gets those, too, whose estimates
+// are no numbers.
+TEST(ExpandRecordTest, LosesNoNeighborWithoutABound) {
+    std::minstd_rand random(6);
+    const RecordShape shape = SolveShape(16, 16, false, kPageCapacity);
+    const OwnedRecord owned(shape);
+    const NodeRecord &record = owned.record;
+    const StoredVector node(GaussianVector(random, 16));
+    record.SetOwn(node.parameters);
+    memcpy(record.Own(), node.codes.data(), node.codes.size());
+    for (int slot = 0; slot < 20; slot++) {
+        const std::vector<float> x = GaussianVector(random, 16);
+        SetEdge(record, slot, {{static_cast<NodeId>(slot), 0}, x.data(), 0}, node.values.data(),
+                static_cast<float>(SquaredDistance(x, node.values)));
+    }
+    constexpr uint16_t kInfiniteHalf = 0x7c00, kNoHalf = 0x7e00;
+    record.Addends()[3] = kInfiniteHalf;
+    record.Addends()[7] = kNoHalf;
+    const OwnedQuery query(shape, GaussianVector(random, 16), false);
+    Expansion expansion;
+    ExpandRecord(record, record.OwnVector(), query.query, kInfinity, &expansion);
+    EXPECT_EQ(expansion.count, 20);
+    for (int i = 0; i < expansion.count; i++) {
+        const Candidate &neighbor = expansion.neighbors[i];
+        EXPECT_LT(neighbor.key, kInfinity);
+        EXPECT_EQ(neighbor.key == std::numeric_limits<float>::max(),
+                  neighbor.id == 3 || neighbor.id == 7);
+    }
+    ExpandRecord(record, record.OwnVector(), query.query, 1e30f, &expansion);
+    EXPECT_EQ(expansion.count, 18);
+}
+
 // Whatever the bytes, no NaN comes out, and the neighbours fit.
 TEST(ExpandRecordTest, DamagedRecords) {
     std::minstd_rand random(6);
