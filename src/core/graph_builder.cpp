@@ -83,6 +83,7 @@ struct GraphBuilder::MemoryStore {
 
 GraphBuilder::GraphBuilder(const BuilderOptions &options, const Rotation &rotation)
     : options_(options), rotation_(rotation), random_(options.seed) {
+    std::fill_n(last_anchored_, kMaxLevel + 1, kNoNode);
     const RecordShape &shape = options_.shape;
     pool_width_ = PoolWidthFor(shape, options_.ef_construction);
     record_bytes_ = shape.size + (shape.own_inside ? 0 : shape.own_bytes);
@@ -651,21 +652,30 @@ bool GraphBuilder::AnchorAt(const Item &item, NodeId target, float distance, flo
 void GraphBuilder::Anchor(const Item &item, float *node) noexcept {
     for (int i = 0; i < item.count; i++)
         if (AnchorAt(item, item.targets[i], item.distances[i], node)) return;
+    if (item.count == 0) return;
     // All that the search found hold as many as they may: where many rows are equal but for
     // rounding, it finds the same ones each time. Then at one of those that they hold.
-    NodeId at = item.count > 0 ? item.targets[0] : kNoNode;
-    for (int step = 0; step < kAnchorSteps && at != kNoNode; step++) {
-        const NodeLink held = AnchoredLink(Record(at), item.id + static_cast<NodeId>(step));
-        if (!held || held.id == item.id) return;
-        at = held.id;
-        const float distance = LinkDistance(options_.shape, OwnVector(item.id), OwnVector(at));
-        if (AnchorAt(item, at, distance, node)) return;
+    const auto anchor_at = [&](NodeId at) {
+        return AnchorAt(item, at, LinkDistance(options_.shape, OwnVector(item.id), OwnVector(at)),
+                        node);
+    };
+    NodeLink at = {item.targets[0], 0}, before = kNoLink;
+    for (int step = 0; step < kAnchorSteps; step++) {
+        const NodeLink held = AnchoredLink(Record(at.id), before, AnchorChoice(item.id, step));
+        if (!held) break;
+        before = at;
+        at = held;
+        if (anchor_at(at.id)) return;
     }
+    // Nothing hangs yet on the last one of the level.
+    const NodeId last = last_anchored_[Record(item.id).header().level];
+    if (last != kNoNode) anchor_at(last);
 }
 
 void GraphBuilder::EndBatch() {
     for (int i = 0; i < item_count_; i++) {
         Anchor(items_[i], scratch_[0].node);
+        last_anchored_[Record(items_[i].id).header().level] = items_[i].id;
         Record(items_[i].id).header().flags |= kLinked;
         const int level = Record(items_[i].id).header().level;
         if (level > entry_level_) {

@@ -252,6 +252,7 @@ class GraphBuilder {
     uint32_t node_count_ = 0;
     NodeLink entry_ = kNoLink;
     int entry_level_ = -1;
+    NodeId last_anchored_[kMaxLevel + 1];  // of each level
     uint64_t rows_ = 0;
 
     NodeId *table_ = nullptr;  // nodes by payload, open addressing

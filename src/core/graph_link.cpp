@@ -168,11 +168,14 @@ int ChooseSlot(const NodeRecord &record, const Neighborhood &edges, float distan
     return farthest >= 0 && (anchor || distance < edges.lengths[farthest]) ? farthest : -1;
 }
 
+int MostAnchored(const RecordShape &shape) noexcept { return std::max(shape.edges / 2, 3); }
+
 // Where the offer leads before any distance is looked at; no value: they decide.
 std::optional<EdgeResult> AnswerAtOnce(const NodeRecord &record, NodeLink newcomer,
                                        OfferKind kind) noexcept {
     const bool anchor = kind == OfferKind::kAnchor;
-    if (anchor && CountAnchored(record) * 2 >= record.shape().edges) return EdgeResult::kRefused;
+    if (anchor && CountAnchored(record) >= MostAnchored(record.shape()))
+        return EdgeResult::kRefused;
     const int present = FindLink(record, newcomer);
     if (present < 0) return std::nullopt;
     if (!anchor || record.IsAnchored(present)) return EdgeResult::kPresent;
@@ -263,13 +266,16 @@ void HoldEdge(const NodeRecord &record, const float *node, const EdgeTarget &anc
     record.SetAnchored(slot, true);
 }
 
-NodeLink AnchoredLink(const NodeRecord &record, uint32_t choice) noexcept {
+NodeLink AnchoredLink(const NodeRecord &record, NodeLink except, uint32_t choice) noexcept {
+    const auto counts = [&](int slot) {
+        return record.IsAnchored(slot) && record.Link(slot) != except;
+    };
     uint32_t count = 0;
-    for (int slot = 0; slot < record.shape().edges; slot++) count += record.IsAnchored(slot);
+    for (int slot = 0; slot < record.shape().edges; slot++) count += counts(slot);
     if (count == 0) return kNoLink;
     choice %= count;
     for (int slot = 0;; slot++)
-        if (record.IsAnchored(slot) && choice-- == 0) return record.Link(slot);
+        if (counts(slot) && choice-- == 0) return record.Link(slot);
 }
 
 }  // namespace vecx

@@ -51,7 +51,8 @@ enum class EdgeResult { kRefused, kPresent, kAdded };
 
 // An ordinary offer is taken if the rule keeps it, or there is room. Outliers would then be refused
 // by all, and no search could find them: so each node is anchored at one neighbour, which takes it
-// in any case and never gives it up. A node anchors at most half as many as it has edges.
+// in any case and never gives it up. A node has at most half as many anchors as edges, or three: two
+// nodes that hang on it, so that the tree has branches.
 enum class OfferKind { kOrdinary, kAnchor };
 
 // The other end of an anchor: the node keeps an edge to where it is anchored, in place of its
@@ -63,8 +64,15 @@ void HoldEdge(const NodeRecord &record, const float *node, const EdgeTarget &anc
 // How far down to look for a node that can still hold an anchor.
 constexpr int kAnchorSteps = 64;
 
-// One of the nodes that are anchored at this one; `choice` says which, modulo their number.
-NodeLink AnchoredLink(const NodeRecord &record, uint32_t choice) noexcept;
+// One of the nodes that are anchored at this one, or where it is anchored itself, but not `except`,
+// from where the walk came: so it ends at one that has room. `choice` says which, modulo their
+// number.
+NodeLink AnchoredLink(const NodeRecord &record, NodeLink except, uint32_t choice) noexcept;
+
+// The choices of a walk: no two nodes walk the same way.
+inline uint32_t AnchorChoice(NodeId newcomer, int step) noexcept {
+    return ((newcomer + static_cast<uint32_t>(step)) * 0x9e3779b1u) >> 16;
+}
 
 // With edge codes: offers `newcomer` to the node of `record`, whose dequantized vector is `node`.
 // `query` was prepared from the newcomer's rotated vector, for distances; `distance` lies between

@@ -530,8 +530,7 @@ TEST_F(GraphBuilderTest, NearlyEqualRows) {
     Graph graph(20, 16, 2);
     graph.Build(data);
     graph.CheckInvariants(data);
-    // Anchors are half of a node's edges at most: some of a thousand in one place find none.
-    EXPECT_GE(graph.Reachable(), 0.95);
+    EXPECT_EQ(graph.Reachable(), 1);
     int hits = 0;
     for (size_t i = 1; i < 500; i++) {
         if (i % 5 == 0) continue;
@@ -539,6 +538,20 @@ TEST_F(GraphBuilderTest, NearlyEqualRows) {
         hits += !found.empty() && graph.builder().Record(found[0]).header().row == RowOf(i);
     }
     EXPECT_GE(hits, 396);  // of 400 that are no copies
+}
+
+// Every search finds the same few, of which none has room, and with four edges a node holds two
+// anchors: yet each newcomer is anchored.
+TEST_F(GraphBuilderTest, FewEdgesAndNoDistances) {
+    Data data = Uniform(random_, Rows(3000), 20);
+    for (size_t i = 0; i < data.size(); i++) {
+        data[i] = data[0];
+        data[i][i % 20] += 1e-6f * static_cast<float>(i + 1);
+    }
+    Graph graph(20, 2, 2);
+    graph.Build(data);
+    graph.CheckInvariants(data);
+    EXPECT_EQ(graph.Reachable(), 1);
 }
 
 TEST_F(GraphBuilderTest, ShortenedRowsHaveNoError) {

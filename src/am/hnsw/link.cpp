@@ -177,11 +177,14 @@ bool OfferOnPage(Relation index, const Graph &graph, NodeLink target, int level,
 
 namespace {
 
+constexpr int kAnchorWalks = 4;
+
 // As GraphBuilder::Anchor does where no neighbour has room: at one of those that they hold.
 bool AnchorBelow(Relation index, const Graph &graph, NodeLink at, int level,
                  const EdgeTarget &newcomer, const GraphQuery &query, LinkMemory &memory) {
     auto *codes = static_cast<uint8_t *>(palloc(MostOwnBytes(graph.shape)));
     bool taken = false;
+    NodeLink before = kNoLink;
     for (int step = 0; step < kAnchorSteps && !taken; step++) {
         store::PageRef page =
             store::OpenShared(index, graph.layout.NodeBlock(at.id), store::PageKind::kNodes);
@@ -190,7 +193,7 @@ bool AnchorBelow(Relation index, const Graph &graph, NodeLink at, int level,
             const NodeRecord record(graph.shape, graph.RecordAt(page.content, at.id));
             if (record.header().kind == SlotKind::kNode &&
                 record.header().generation == at.generation)
-                held = AnchoredLink(record, newcomer.link.id + static_cast<NodeId>(step));
+                held = AnchoredLink(record, before, AnchorChoice(newcomer.link.id, step));
         }
         store::Close(page);
         Sq8View own;
@@ -204,6 +207,7 @@ bool AnchorBelow(Relation index, const Graph &graph, NodeLink at, int level,
             HoldOnPage(index, graph, newcomer.link, newcomer.rotated, held, distance, memory);
             taken = true;
         }
+        before = at;
         at = held;
     }
     pfree(codes);
@@ -232,7 +236,9 @@ bool OfferToAll(Relation index, const Graph &graph, const LinkCandidate *chosen,
         }
     }
     if (anchored) return true;
-    return count > 0 && AnchorBelow(index, graph, chosen[0].link, level, newcomer, query, memory);
+    for (int i = 0; i < std::min(count, kAnchorWalks) && !anchored; i++)
+        anchored = AnchorBelow(index, graph, chosen[i].link, level, newcomer, query, memory);
+    return anchored;
 }
 
 bool ReadOwn(Relation index, const Graph &graph, NodeLink node, uint8_t *codes, Sq8View *view) {
