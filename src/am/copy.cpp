@@ -18,6 +18,13 @@ void CheckDimensions(const OperatorClass &opclass, int expected, int dimensions)
              errmsg("different %s dimensions %d and %d", opclass.type_name, expected, dimensions)));
 }
 
+// Also where the nearest float is 0.
+float RoundedUp(double value) {
+    const auto nearest = static_cast<float>(value);
+    return nearest < value ? std::nextafter(nearest, std::numeric_limits<float>::infinity())
+                           : nearest;
+}
+
 // `sums`: the error is to be that of the L1 distance.
 void WriteHalfCopy(const float *values, int n, bool sums, char *copy) {
     float largest = 0;
@@ -27,6 +34,8 @@ void WriteHalfCopy(const float *values, int n, bool sums, char *copy) {
     float scale = 1;
     if (largest > kLargestHalf || (largest < 0x1p-6f && largest > 0))
         scale = std::exp2(static_cast<float>(std::max(std::ilogb(largest) - 14, -126)));
+    // The largest floats must not be rounded up to infinity.
+    const float most = scale < 0x1p113f ? std::numeric_limits<float>::infinity() : 0x1.ffcp14f;
     auto *halves = reinterpret_cast<uint16_t *>(copy + sizeof(CopyHeader));
     const Kernels &kernels = ActiveKernels();
     double error = 0;
@@ -34,7 +43,8 @@ void WriteHalfCopy(const float *values, int n, bool sums, char *copy) {
     float scaled[kPart], stored[kPart];
     for (int from = 0; from < n; from += kPart) {
         const int count = std::min(kPart, n - from);
-        for (int i = 0; i < count; i++) scaled[i] = values[from + i] / scale;
+        for (int i = 0; i < count; i++)
+            scaled[i] = std::clamp(values[from + i] / scale, -most, most);
         kernels.float_to_half(scaled, halves + from, count);
         kernels.half_to_float(halves + from, stored, count);
         for (int i = 0; i < count; i++) {
@@ -47,8 +57,7 @@ void WriteHalfCopy(const float *values, int n, bool sums, char *copy) {
     const auto hash =
         error > 0 ? static_cast<uint32_t>(HashBytes(values, static_cast<size_t>(n) * sizeof(float)))
                   : 0;
-    const CopyHeader header = {
-        scale, static_cast<float>((sums ? error : std::sqrt(error)) * 1.0001), hash};
+    const CopyHeader header = {scale, RoundedUp((sums ? error : std::sqrt(error)) * 1.0001), hash};
     memcpy(copy, &header, sizeof(header));
 }
 
@@ -67,6 +76,47 @@ double OperatorDistance(const CopyFormat &format, const DistanceKernels &kernels
     }
 }
 
+// Of the operator's distance from a value: `distance` is that from the copy, which lost `error`,
+// and which lies in the query's scratch.
+DistanceRange RangeAround(const CopyFormat &format, const CopyQuery &query, double distance,
+                          double error) {
+    constexpr DistanceRange kAnything = {-std::numeric_limits<double>::infinity(),
+                                         std::numeric_limits<double>::infinity()};
+    if (!std::isfinite(distance)) return kAnything;
+    const int n = format.dimensions;
+    constexpr double kLargest = std::numeric_limits<float>::max();
+    // What the operator's products and sums, and the copy's elements, lose below the smallest
+    // float.
+    const double vanished = n * kSmallestFloat;
+    double around, overflow = kLargest;
+    switch (format.opclass.metric) {
+        case Metric::kL2:
+            around = error + kRounding * distance + 3 * std::sqrt(vanished);
+            overflow = std::sqrt(kLargest);
+            break;
+        case Metric::kL1:
+            around = error + kRounding * distance + vanished;
+            break;
+        case Metric::kInnerProduct: {
+            const double norm = Norm(query.scratch, n);
+            // A sum may overflow on the way to a small product.
+            if (!(query.norm * (norm + error) < kLargest / 2)) return kAnything;
+            around = query.norm * (error + kRounding * norm + vanished) + 2 * vanished;
+            break;
+        }
+        default: {
+            const double norm = Norm(query.scratch, n);
+            if (!HasUsualSquare(norm - error, n) || !HasUsualSquare(norm + error, n) ||
+                !HasUsualSquare(query.norm, n))
+                return kAnything;
+            around = 2 * error / norm + kRounding;
+        }
+    }
+    // The operator may give infinity where the copy's distance is not yet that large.
+    const double high = distance + around;
+    return {distance - around, high < overflow ? high : kAnything.high};
+}
+
 }  // namespace
 
 Elements ReadElements(const OperatorClass &opclass, int dimensions, Datum value) {
@@ -78,6 +128,13 @@ Elements ReadElements(const OperatorClass &opclass, int dimensions, Datum value)
     const DenseView<float> view = ReadDense<float>(value);
     CheckDimensions(opclass, dimensions, view.dimensions);
     return {Floats(view), nullptr, view.dimensions};
+}
+
+bool HasUsualSquare(double length, int n) {
+    // Far beyond what ordinary vectors have.
+    constexpr double kLongest = 1e19;
+    constexpr double kUnnoticed = kRounding / 100;
+    return length < kLongest && length > 0 && length * length > n * kSmallestFloat / kUnnoticed;
 }
 
 double Norm(const float *values, int n) {
@@ -133,27 +190,7 @@ DistanceRange RangeOfDenseCopy(const CopyFormat &format, const CopyQuery &query,
     }
     distance = Ordered(distance);
     if (header.error == 0) return {distance, distance};
-    constexpr double kInfinity = std::numeric_limits<double>::infinity();
-    if (!std::isfinite(distance)) return {-kInfinity, kInfinity};
-    // What overflows is at least this large; infinities would cancel to NaN.
-    constexpr double kLargest = std::numeric_limits<float>::max();
-    const double overflow = format.opclass.metric == Metric::kL2 ? std::sqrt(kLargest) : kLargest;
-    double around;
-    switch (format.opclass.metric) {
-        case Metric::kL2:
-        case Metric::kL1:
-            around = header.error + kRounding * std::min(distance, overflow);
-            break;
-        case Metric::kInnerProduct:
-            around = query.norm * (header.error + kRounding * Norm(query.scratch, n));
-            break;
-        default: {
-            const double norm = Norm(query.scratch, n);
-            around = (norm > 0 ? 2 * header.error / norm : 2) + kRounding;
-        }
-    }
-    if (!std::isfinite(around) || around < 0) around = std::numeric_limits<double>::infinity();
-    return {std::min(distance, overflow) - around, std::max(distance, -overflow) + around};
+    return RangeAround(format, query, distance, header.error);
 }
 
 }  // namespace vecx

@@ -50,6 +50,12 @@ void DecodeCopy(const CopyFormat &format, const char *copy, float *out);
 // Of a sum of products in floats, relative: far above what is measured at 16,000 dimensions.
 constexpr double kRounding = 1e-5;
 
+// Below 2^-126 floats are multiples of this.
+constexpr double kSmallestFloat = 0x1p-149;
+
+// Whether sums of n squares of floats keep their digits at that length: neither overflow nor vanish.
+bool HasUsualSquare(double length, int n);
+
 // What distances to a query are computed from.
 struct CopyQuery {
     const void *elements;  // as they came: floats, or halves for halfvec

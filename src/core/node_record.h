@@ -96,7 +96,7 @@ struct NodeHeader {
     float scale;
     float offset;
     float sum;
-    float error;  // infinite: the vector was too long and has been shortened
+    float error;  // infinite: only the direction is true, see NodeVector::shortened
     float addend_scale;
     float factor_scale;
     uint64_t delete_xid;  // of a tombstone: who began later has no link to it

@@ -32,7 +32,7 @@ Sq8Parameters EncodeSq8(const float *values, size_t n, uint8_t *codes) noexcept 
         const float dequantized = low + scale * codes[i];
         const float lost = values[i] - dequantized;
         norm += dequantized * dequantized;
-        error += lost * lost;
+        error += static_cast<double>(lost) * static_cast<double>(lost);
         sum += codes[i];
     }
     return {scale, low, static_cast<float>(sum), static_cast<float>(norm),

@@ -12,21 +12,27 @@ namespace {
 // Beyond this length squares of floats would overflow.
 constexpr double kLongest = 1e15;
 
-// The coordinates as the graph measures them. Returns whether they had to be shortened.
-bool MakeCoordinates(const Graph &graph, const float *values, double norm, float *out) {
+// Whether the operator's distances from vectors of that length are what the graph's are, but for
+// rounding.
+bool HasUsualLength(const Graph &graph, double norm) {
+    if (norm > kLongest) return false;
+    return graph.opclass.metric != Metric::kCosine || HasUsualSquare(norm, graph.dimensions);
+}
+
+// The coordinates as the graph measures them.
+void MakeCoordinates(const Graph &graph, const float *values, double norm, float *out) {
     const int n = graph.dimensions;
     if (graph.opclass.metric == Metric::kCosine) {
         const double inverse = norm > 0 ? 1 / norm : 0;
         for (int i = 0; i < n; i++) out[i] = static_cast<float>(values[i] * inverse);
-        return false;
+        return;
     }
     if (norm <= kLongest) {
         memcpy(out, values, n * sizeof(float));
-        return false;
+        return;
     }
     const double factor = kLongest / norm;
     for (int i = 0; i < n; i++) out[i] = static_cast<float>(values[i] * factor);
-    return true;
 }
 
 bool ReadSparseVector(const Graph &graph, const SparseList &list, NodeVector *out) {
@@ -105,7 +111,8 @@ bool ReadNodeVector(const Graph &graph, Datum value, NodeVector *out) {
     const int n = elements.dimensions;
     const double norm = Norm(elements.floats, n);
     if (graph.opclass.metric == Metric::kCosine && norm == 0) return false;
-    out->shortened = MakeCoordinates(graph, elements.floats, norm, out->coordinates);
+    MakeCoordinates(graph, elements.floats, norm, out->coordinates);
+    out->shortened = !HasUsualLength(graph, norm);
     if (IsInnerProduct(graph.opclass)) {
         const double length = std::min(norm, kLongest), longest = graph.longest;
         out->coordinates[n] = AugmentingCoordinate(longest, length);
@@ -192,32 +199,33 @@ DistanceRange RangeOfExpansion(const Graph &graph, const QueryVector &query,
     // Rounding errors point anywhere, whatever the query: in the direction that counts there is
     // 1 / sqrt(dimensions) of them. Six times that does not happen.
     const double part = std::min(1.0, 6 / std::sqrt(static_cast<double>(graph.shape.padded)));
-    const double lost = part * (static_cast<double>(error) + quantized.error);
-    if (!std::isfinite(lost) || !std::isfinite(distance) || query.norm > kLongest)
+    const double lost = part * static_cast<double>(error);
+    if (!std::isfinite(lost) || !std::isfinite(distance) || !HasUsualLength(graph, query.norm))
         return {-kInfinity, kInfinity};
-    const double slack = kRounding * (1 + part);
-    switch (graph.opclass.metric) {
-        case Metric::kL2: {
-            // |q|^2 + |y|^2 - 2 <q, y> in floats
-            const double square_error = kRounding * (quantized.norm + distance);
-            const double low = std::sqrt(std::max(0.0, distance - square_error)) - lost;
-            return {std::max(0.0, low), std::sqrt(distance + square_error) + lost};
-        }
-        case Metric::kInnerProduct: {
-            // |q - y|^2 = |q|^2 + longest^2 + excess - 2 <q, y>
-            const double squares = query.norm * query.norm * query.factor * query.factor +
-                                   static_cast<double>(graph.longest) * graph.longest;
-            const double middle = (key - squares) / 2;
-            const double around = (std::sqrt(distance) + lost / 2) * lost +
-                                  slack * (squares + quantized.norm + distance + std::fabs(key));
-            return {(middle - around) / query.factor, (middle + around) / query.factor};
-        }
-        default: {
-            const double length = std::sqrt(distance), around = lost + 2 * kRounding;
-            const double low = std::max(0.0, length - around), high = length + around;
-            return {low * low / 2, high * high / 2};
-        }
+    // Of the graph's sums and the operator's, below the smallest float.
+    const double vanished = 8 * graph.shape.padded * kSmallestFloat;
+    // The distance is |q|^2 + |y|^2 - 2 <q', y> in floats. So what the query's integers q' have
+    // lost counts with the length of y, be the distance as small as it may.
+    const double root = std::sqrt(distance);
+    const double product_error = part * quantized.error * (std::sqrt(quantized.norm) + root);
+    if (graph.opclass.metric == Metric::kInnerProduct) {
+        // |q - y|^2 = |q|^2 + longest^2 + excess - 2 <q, y>
+        const double squares = query.norm * query.norm * query.factor * query.factor +
+                               static_cast<double>(graph.longest) * graph.longest;
+        const double middle = (key - squares) / 2;
+        const double around =
+            (root + lost / 2) * lost + product_error +
+            kRounding * (1 + part) * (squares + quantized.norm + distance + std::fabs(key)) +
+            vanished;
+        return {(middle - around) / query.factor - vanished,
+                (middle + around) / query.factor + vanished};
     }
+    const double square_error =
+        kRounding * (quantized.norm + distance) + 2 * product_error + vanished;
+    const double low = std::max(0.0, std::sqrt(std::max(0.0, distance - square_error)) - lost);
+    const double high = std::sqrt(distance + square_error) + lost;
+    if (graph.opclass.metric == Metric::kL2) return {low, high};
+    return {low * low / 2 - kRounding, high * high / 2 + kRounding};
 }
 
 DistanceRange RangeOfCopy(const Graph &graph, const QueryVector &query, const char *copy) {

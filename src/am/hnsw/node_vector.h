@@ -15,7 +15,8 @@ struct NodeVector {
     // shape.dimensions: of unit length for the cosine, augmented for the inner product, less the
     // centre.
     float *coordinates;
-    bool shortened;  // it was too long for squares of floats; only its direction is true
+    bool shortened;  // too long for squares of floats, or what the operator gives is not to be
+                     // foretold
     float excess;    // for the inner product, see Sq8View
     char *copy;      // a CopyHeader and the elements; with node codes the own vector
     int copy_bytes;
