@@ -225,6 +225,7 @@ class Vacuum {
     NodeId main_[kMaxLevel + 1];  // of each level, one of those to which the entry leads
     uint8 *freeable_;             // a bit per block: there are tombstones that may be freed
     uint8 *unstamped_;            // a bit per block: there are tombstones without a transaction
+    FullTransactionId horizon_ = InvalidFullTransactionId;  // when the first pass began
     FullTransactionId newest_removable_ = InvalidFullTransactionId;
     BlockNumber removable_block_ = InvalidBlockNumber;
     List<UpperNode> upper_;

@@ -7,9 +7,22 @@
 
 namespace vecx::hnsw {
 
+namespace {
+
+// Whoever began before it may still run. As of now: what is asked for in the middle of a pass may
+// know of an insert's end, whose node was put on a page that the pass had left behind.
+FullTransactionId Horizon(Relation table) {
+    const FullTransactionId next = ReadNextFullTransactionId();
+    const TransactionId oldest = GetOldestNonRemovableTransactionId(table);
+    const uint32 epoch = EpochFromFullTransactionId(next);
+    return FullTransactionIdFromEpochAndXid(
+        oldest > XidFromFullTransactionId(next) ? epoch - 1 : epoch, oldest);
+}
+
+}  // namespace
+
 void Vacuum::RemoveRows(const DeadRows &dead_rows) {
-    // Brings up to date what GlobalVisCheckRemovableFullXid knows.
-    GetOldestNonRemovableTransactionId(table_);
+    horizon_ = Horizon(table_);
     NodeBlocks blocks(index_, graph_.layout, blocks_);
     for (BlockNumber block; (block = blocks.Next()) != InvalidBlockNumber;) {
         VacuumDelayPoint();
@@ -118,8 +131,7 @@ void Vacuum::NotePage(BlockNumber block, const store::PageRef &page) {
 // Where nothing leads to is looked at when all pages have been seen.
 void Vacuum::NoteContinuation(NodeLink link, const ContinuationRecord &record) {
     SetContinued(record.Next());
-    if (GlobalVisCheckRemovableFullXid(table_, FullTransactionIdFromU64(record.written_xid)))
-        continuations_.Append(link);
+    if (record.written_xid < U64FromFullTransactionId(horizon_)) continuations_.Append(link);
 }
 
 void Vacuum::NoteNode(BlockNumber block, NodeId id, const NodeHeader &header) {
@@ -135,7 +147,7 @@ void Vacuum::NoteTombstone(BlockNumber block, uint64_t delete_xid) {
     tombstones_++;
     if (delete_xid == kNotStamped) return NoteUnstamped(block);
     const FullTransactionId xid = FullTransactionIdFromU64(delete_xid);
-    if (!GlobalVisCheckRemovableFullXid(table_, xid)) return;
+    if (!FullTransactionIdPrecedes(xid, horizon_)) return;
     freeable_[block / 8] |= static_cast<uint8>(1 << block % 8);
     if (FullTransactionIdPrecedes(newest_removable_, xid)) {
         newest_removable_ = xid;
