@@ -96,6 +96,7 @@ void FreeContinuation(Relation index, const Graph &graph, NodeLink first) {
         store::PageRef page =
             store::OpenExclusive(index, graph.layout.NodeBlock(link.id), store::PageKind::kNodes);
         NodeLink next = kNoLink;
+        int free = 0;
         if (HoldsPart(graph, page, link)) {
             store::PageEdit edit(index);
             ContinuationRecord *record = RecordAt(graph, edit.Change(page), link.id);
@@ -104,9 +105,10 @@ void FreeContinuation(Relation index, const Graph &graph, NodeLink first) {
             record->kind = SlotKind::kFree;
             record->generation = static_cast<uint8_t>(link.generation + 1);
             edit.Commit();
-            RecordFreeSlots(index, graph, store::BlockOf(page), CountFreeSlots(graph, page));
+            free = CountFreeSlots(graph, page);
         }
         store::Close(page);
+        if (free > 0) RecordFreeSlots(index, graph, graph.layout.NodeBlock(link.id), free);
         link = next;
     }
 }
