@@ -42,6 +42,13 @@ void CheckReadable(Relation index) {
     if (RELATION_IS_OTHER_TEMP(index))
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("cannot access temporary tables of other sessions")));
+    if (!index->rd_index->indisvalid && RelationGetNumberOfBlocks(index) == 0)
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+             errmsg("index \"%s\" is not valid", RelationGetRelationName(index)),
+             errdetail("It was never built: CREATE INDEX CONCURRENTLY is running or has failed."),
+             errhint("REINDEX INDEX builds it; DROP INDEX removes it.")));
     if (RecoveryInProgress() && !RelationNeedsWAL(index))
         ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
                         errmsg("cannot read unlogged index \"%s\" during recovery",
