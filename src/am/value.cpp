@@ -49,12 +49,14 @@ bool ReadDenseValue(const OperatorClass &operator_class, Datum datum, float *buf
 int IndexedDimensions(Relation index) {
     const char *method = get_am_name(index->rd_rel->relam);
     const FormData_pg_attribute *column = TupleDescAttr(RelationGetDescr(index), 0);
+    // A domain knows how long its values are.
+    int32 dimensions = column->atttypmod;
+    const Oid type = getBaseTypeAndTypmod(column->atttypid, &dimensions);
     // The classes of bit take it, being binary coercible, but its length differs from row to row.
-    if (column->atttypid == VARBITOID)
+    if (type == VARBITOID)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("type not supported for %s index", method)));
     const OperatorClass &operator_class = OperatorClassOf(index);
-    const int dimensions = column->atttypmod;
     if (dimensions < 0)
         ereport(
             ERROR,

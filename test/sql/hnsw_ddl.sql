@@ -213,3 +213,21 @@ SELECT pg_temp.try('m = 4, ef_construction = 1000, vectors = ''float''');
 -- What a build goes through, for pg_stat_progress_create_index.
 SELECT n, pg_indexam_progress_phasename(oid, n) FROM pg_am, generate_series(1, 4) n WHERE amname = 'hnsw' ORDER BY n;
 DROP TABLE hnsw_ddl, hnsw_ddl_temp, hnsw_ddl_brief, hnsw_ddl_unlogged;
+
+-- The values of a domain are as long as it says; where it does not, nobody does.
+CREATE DOMAIN hnsw_ddl_domain AS vector(3);
+CREATE DOMAIN hnsw_ddl_any AS vector;
+CREATE TABLE hnsw_ddl_domains (id int, v hnsw_ddl_domain, w hnsw_ddl_any);
+INSERT INTO hnsw_ddl_domains SELECT i, ARRAY[i, 1, 2]::vector, ARRAY[i, 1]::vector FROM generate_series(1, 20) i;
+CREATE INDEX hnsw_ddl_domain_index ON hnsw_ddl_domains USING hnsw (v vector_l2_ops);
+SET enable_seqscan = off;
+SELECT id FROM hnsw_ddl_domains ORDER BY v <-> '[7.2,1,2]' LIMIT 3;
+CREATE INDEX ON hnsw_ddl_domains USING hnsw (w vector_l2_ops);
+
+-- What a failed CREATE INDEX CONCURRENTLY leaves is no damage.
+CREATE INDEX CONCURRENTLY hnsw_ddl_failed ON hnsw_ddl_domains USING hnsw ((ARRAY[1 / (id - 5), 2]::vector(2)) vector_l2_ops);
+SELECT * FROM vecx_index_info('hnsw_ddl_failed');
+SELECT * FROM vecx_check('hnsw_ddl_failed');
+DROP TABLE hnsw_ddl_domains;
+DROP DOMAIN hnsw_ddl_domain, hnsw_ddl_any;
+RESET enable_seqscan;
