@@ -57,7 +57,11 @@ Sq8Query PrepareSq8Query(const float *query, size_t n, int16_t *values) noexcept
     const float step = std::max(sizes.largest / kQueryLevels, sizes.sum / (kLargestSum - 2 * n));
     const float inverse = step < std::numeric_limits<float>::min() ? 0 : 1 / step;
     const RoundingSums sums = kernels.encode_i16(query, inverse, step, values, n);
-    return {values, step, sums.sum, sums.squared_norm,
+    // Of what they have become: then only the vector itself is multiplied by what rounding lost,
+    // and not its offset, too, which is several times as long.
+    int32_t sum = 0;
+    for (size_t i = 0; i < n; i++) sum += values[i];
+    return {values, step, step * static_cast<float>(sum), sums.squared_norm,
             static_cast<float>(std::sqrt(sums.squared_error) * kRoundedUp)};
 }
 

@@ -41,7 +41,7 @@ float Sq8Distance(const Sq8View &a, const Sq8View &b, size_t n) noexcept;
 struct Sq8Query {
     const int16_t *values;
     float step;   // coordinate i is about step * values[i]
-    float sum;    // of the coordinates
+    float sum;    // of step * values
     float norm;   // squared length
     float error;  // length of (query - step * values), rounded up
 };

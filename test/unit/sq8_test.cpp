@@ -117,8 +117,8 @@ class Sq8Test : public testing::TestWithParam<SimdLevel> {
         for (size_t i = 0; i < n; i++) {
             total += std::abs(prepared.values[i]);
             EXPECT_LE(std::abs(prepared.values[i]), 4095) << i;
-            sum += prepared.coordinates[i];
-            magnitude += std::fabs(prepared.coordinates[i]);
+            sum += static_cast<double>(query.step) * prepared.values[i];
+            magnitude += static_cast<double>(query.step) * std::abs(prepared.values[i]);
         }
         EXPECT_LE(total * 255, std::numeric_limits<int32_t>::max()) << n;
         EXPECT_NEAR(query.sum, sum, SumError(n) * magnitude);
@@ -169,14 +169,16 @@ class Sq8Test : public testing::TestWithParam<SimdLevel> {
         const double product = Sq8InnerProduct(query.query, view, n);
         EXPECT_NEAR(product, expected, 4 * 0x1p-24 * magnitude + 2 * kTiniest) << n;
 
-        // |<q, x> - product| <= |q - q'| |scale codes| + |q| |x - x'|, and rounding.
-        double shifted = 0, total = 0;
-        for (uint8_t code : vector.codes)
-            shifted += (static_cast<double>(view.scale) * code) * (view.scale * code);
+        // |<q, x> - product| <= |q - q'| |x'| + |q| |x - x'|, and rounding.
+        double stored = 0, total = 0;
+        for (uint8_t code : vector.codes) {
+            const double value = view.offset + static_cast<double>(view.scale) * code;
+            stored += value * value;
+        }
         for (float coordinate : query.coordinates) total += std::fabs(coordinate);
-        shifted = std::sqrt(shifted);
+        stored = std::sqrt(stored);
         const double length = std::sqrt(Dot(query.coordinates, query.coordinates));
-        const double bound = (query.query.error + Unseen(query.coordinates)) * shifted +
+        const double bound = (query.query.error + Unseen(query.coordinates)) * stored +
                              length * (vector.parameters.error + Unseen(vector.values)) +
                              4 * 0x1p-24 * magnitude +
                              SumError(n) * total * std::fabs(view.offset) + 2 * kTiniest;
