@@ -95,6 +95,10 @@ void PrefetchDescriptor(Relation index, BlockNumber block);
 // Earlier still: the entry of the map only.
 void PrefetchEntry(Relation index, BlockNumber block);
 
+// Asks the system for a block that this backend has not seen, to be read from disk meanwhile. For
+// blocks that are needed soon, but not next.
+void ReadAhead(Relation index, BlockNumber block);
+
 // Adds `count` blocks of zeros in a row, and returns the first. They are neither pinned nor locked
 // nor logged: what puts a page there logs it whole.
 BlockNumber Extend(Relation index, int count);
@@ -216,6 +220,11 @@ inline void Close(PageRef &ref) {
 
 inline void PrefetchEntry(Relation index, BlockNumber block) {
     __builtin_prefetch(detail::Recent(index, block));
+}
+
+inline void ReadAhead(Relation index, BlockNumber block) {
+    if (detail::Recent(index, block)->block != block)
+        PrefetchBuffer(index, MAIN_FORKNUM, block);
 }
 
 inline void PrefetchDescriptor(Relation index, BlockNumber block) {

@@ -68,6 +68,7 @@ Lists *NewLists(MemoryContext context, Relation index, const MetaPage &meta, con
     lists->set = meta.lists;
     lists->wanted = meta.wanted;
     lists->shape = shape;
+    lists->known_blocks = meta.allocated;
     lists->geometry = SolveGeometry(shape, CopySizeOf(meta), memory + tables_at);
     if (OpenListCodec(shape, memory + model_at, meta.lists.model_bytes, memory + codec_at,
                       &lists->codec))

@@ -335,6 +335,11 @@ void VisitExtent(const Lists &lists, Relation index, ScanState *state, const Lis
     cursor.Leave();
 }
 
+// Not where a damaged page leads.
+void ReadAhead(Relation index, const Lists &lists, BlockNumber block) {
+    if (block < lists.known_blocks) store::ReadAhead(index, block);
+}
+
 // The rows that were inserted after the head was read are none that the snapshot sees.
 void VisitList(const Lists &lists, Relation index, ScanState *state, const RankedList &rank) {
     ListProbe probe = {};
@@ -344,6 +349,10 @@ void VisitList(const Lists &lists, Relation index, ScanState *state, const Ranke
     if (!(head.flags & kHead)) store::RaiseDamaged(index, rank.head, "No list begins here.");
     for (BlockNumber steps = 0;; steps++) {
         CheckChain(index, extent.first, steps);
+        constexpr BlockNumber kPagesAhead = 16;
+        for (BlockNumber i = 1; i < std::min(extent.header.code_pages, kPagesAhead); i++)
+            ReadAhead(index, lists, extent.first + i);
+        if (extent.header.next != kMetaBlock) ReadAhead(index, lists, extent.header.next);
         const bool last = extent.first == head.tail;
         VisitExtent(lists, index, state, probe, extent,
                     last ? std::min(head.tail_rows, extent.header.slots) : extent.header.slots);
@@ -392,7 +401,10 @@ void PrefetchCopy(Relation index, const Lists &lists, const Candidate &candidate
 void VisitBatch(const Lists &lists, Relation index, ScanState *state) {
     state->kept_count = 0;
     state->threshold = kFloatInfinity;
+    constexpr uint32_t kListsAhead = 4;
     for (uint32_t i = state->batch_begin; i < state->opened; i++) {
+        if (i + kListsAhead < state->opened)
+            ReadAhead(index, lists, state->ranks[i + kListsAhead].head);
         if (i + 1 < state->opened)
             store::Prefetch(index, state->ranks[i + 1].head, 0, store::kPageCapacity);
         VisitList(lists, index, state, state->ranks[i]);
@@ -403,7 +415,10 @@ void VisitBatch(const Lists &lists, Relation index, ScanState *state) {
         if (soon < state->kept_count)
             std::nth_element(state->kept, state->kept + soon, state->kept + state->kept_count,
                              NearerCandidate);
-        for (int64 i = 0; i < soon; i++) PrefetchCopy(index, lists, state->kept[i]);
+        for (int64 i = 0; i < soon; i++) {
+            ReadAhead(index, lists, state->kept[i].copy_block);
+            PrefetchCopy(index, lists, state->kept[i]);
+        }
     }
     std::make_heap(state->kept, state->kept + state->kept_count, LaterCandidate);
 }
