@@ -53,7 +53,8 @@ constexpr double kRounding = 1e-5;
 // Below 2^-126 floats are multiples of this.
 constexpr double kSmallestFloat = 0x1p-149;
 
-// Whether sums of n squares of floats keep their digits at that length: neither overflow nor vanish.
+// Whether sums of n squares of floats keep their digits at that length: neither overflow nor
+// vanish.
 bool HasUsualSquare(double length, int n);
 
 // What distances to a query are computed from.

@@ -51,8 +51,8 @@ enum class EdgeResult { kRefused, kPresent, kAdded };
 
 // An ordinary offer is taken if the rule keeps it, or there is room. Outliers would then be refused
 // by all, and no search could find them: so each node is anchored at one neighbour, which takes it
-// in any case and never gives it up. A node has at most half as many anchors as edges, or three: two
-// nodes that hang on it, so that the tree has branches.
+// in any case and never gives it up. A node has at most half as many anchors as edges, or three:
+// two nodes that hang on it, so that the tree has branches.
 enum class OfferKind { kOrdinary, kAnchor };
 
 // The other end of an anchor: the node keeps an edge to where it is anchored, in place of its

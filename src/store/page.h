@@ -223,8 +223,7 @@ inline void PrefetchEntry(Relation index, BlockNumber block) {
 }
 
 inline void ReadAhead(Relation index, BlockNumber block) {
-    if (detail::Recent(index, block)->block != block)
-        PrefetchBuffer(index, MAIN_FORKNUM, block);
+    if (detail::Recent(index, block)->block != block) PrefetchBuffer(index, MAIN_FORKNUM, block);
 }
 
 inline void PrefetchDescriptor(Relation index, BlockNumber block) {
