@@ -22,6 +22,7 @@ constexpr size_t kCentreRows = 1024;  // enough for a point among the rows
 constexpr uint32_t kRoundPart = 8;
 constexpr size_t kSeedRows = 32;  // per list are enough to draw seeds from
 constexpr size_t kLeastSeedRows = 4096;
+constexpr uint32_t kFewSeeds = 16;  // in a round: rows are not worth packing
 
 // A list that costs more than so many times the mean is split, at the price of a list that can be
 // merged with its neighbour for less than this part of that.
@@ -166,6 +167,11 @@ void Lloyd::MeasureBlock(size_t block) noexcept {
 void Lloyd::SeedBlock(size_t block, int thread) noexcept {
     const size_t begin = block * block_rows_;
     const size_t end = std::min(begin + block_rows_, seed_rows_);
+    if (round_ <= kFewSeeds) {
+        for (size_t i = begin; i < end; i++)
+            distances_[i] = std::min(distances_[i], DistanceToRound(SeedRow(i)));
+        return;
+    }
     const float *rows[kBlockRows];
     for (size_t i = begin; i < end; i++) rows[i - begin] = rows_.Row(SeedRow(i));
     Pack(rows, end - begin, thread);
@@ -179,6 +185,25 @@ void Lloyd::SeedBlock(size_t block, int thread) noexcept {
                                                   : Positive(norms_[row] + key, norms_[row]);
         distances_[i] = std::min(distances_[i], distance);
     }
+}
+
+float Lloyd::DistanceToRound(size_t row) const noexcept {
+    const size_t n = options_.dimensions;
+    const DistanceKernels &kernels = ActiveKernels().f32;
+    const float *vector = rows_.Row(row);
+    const float *seed = centroids_ + (seeded_ - round_) * n;
+    float least = std::numeric_limits<float>::max();
+    for (uint32_t i = 0; i < round_; i++, seed += n) {
+        float distance;
+        if (options_.spherical) {
+            const float product = kernels.inner_product(vector, seed, n);
+            distance = Positive(1 + seeds_.factors[i] * product * inverses_[row], 1);
+        } else {
+            distance = Positive(kernels.l2_squared(vector, seed, n), norms_[row]);
+        }
+        least = std::min(least, distance);
+    }
+    return least;
 }
 
 double Lloyd::WeightOf(float distance) const {

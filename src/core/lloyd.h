@@ -74,6 +74,7 @@ class Lloyd {
     void Pack(const float *const *rows, size_t count, int thread) noexcept;
     void MeasureBlock(size_t block) noexcept;
     void SeedBlock(size_t block, int thread) noexcept;
+    float DistanceToRound(size_t row) const noexcept;
     void AssignBlock(size_t block, int thread) noexcept;
     void MeansPiece(size_t piece) noexcept;
 
