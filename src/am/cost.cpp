@@ -183,7 +183,7 @@ InvertedLists ListsOf(const IndexOptInfo *info) {
 }  // namespace
 
 ScanCost EstimateIvfCost(PlannerInfo *root, IndexPath *path, double loop_count) {
-    if (path->indexorderbys == NIL) return NeverThisWay(path);
+    if (list_length(path->indexorderbys) != 1) return NeverThisWay(path);
     GenericCosts generic = {};
     genericcostestimate(root, path, loop_count, &generic);
 

@@ -320,7 +320,7 @@ void SearchGraph(Store &store, Pool &pool, VisitedSet &visited, Expansion *expan
         }
         return kNoLink;
     };
-    NodeLink coming[kAhead];
+    NodeLink coming[kAhead] = {};
     int count = 0;
     const auto look_ahead = [&] {
         while (count < kAhead) {
@@ -331,7 +331,8 @@ void SearchGraph(Store &store, Pool &pool, VisitedSet &visited, Expansion *expan
     };
     for (look_ahead(); count > 0;) {
         const NodeLink link = coming[0];
-        std::copy(coming + 1, coming + count--, coming);
+        for (int i = 1; i < kAhead; i++) coming[i - 1] = coming[i];
+        count--;
         look_ahead();
         const bool expanded = store.Expand(link, pool.Bound(), expansion);
         if (expanded) {

@@ -15,7 +15,9 @@ Neighborhood::Neighborhood(const NodeRecord &record) noexcept : record_(record) 
 
 int Neighborhood::ChooseSlot(float distance) const noexcept {
     int filling = -1, farthest = -1;
-    for (int slot = 0; slot < record_.shape().edges; slot++) {
+    // Said for compilers that cannot know it.
+    const int edges = std::min(record_.shape().edges, kMaxEdges);
+    for (int slot = 0; slot < edges; slot++) {
         if (!record_.Link(slot)) return slot;
         if (!kept_newcomer_ || record_.IsAnchored(slot)) continue;
         const bool passed =

@@ -2,21 +2,9 @@
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set error_of :abs_srcdir '/sql/error_of.psql'
 \i :error_of
+\set plan_of :abs_srcdir '/sql/plan_of.psql'
+\i :plan_of
 SET max_parallel_workers_per_gather = 0;
-
--- The plan of a query: its nodes from the top down, each with its index, without subqueries that are run once.
-CREATE FUNCTION pg_temp.plan_of(query text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    plan json;
-BEGIN
-    EXECUTE 'EXPLAIN (FORMAT json) ' || query INTO plan;
-    RETURN (WITH RECURSIVE nodes AS (
-        SELECT plan -> 0 -> 'Plan' AS node, ARRAY[1::bigint] AS path
-        UNION ALL
-        SELECT child, path || number FROM nodes, json_array_elements(node -> 'Plans') WITH ORDINALITY c(child, number)
-        WHERE child ->> 'Parent Relationship' <> 'InitPlan')
-        SELECT string_agg(concat_ws(' ', node ->> 'Node Type', node ->> 'Index Name'), ' > ' ORDER BY path) FROM nodes);
-END $$;
 
 CREATE TABLE hnsw_plan (id int, kind int, v vector(8));
 INSERT INTO hnsw_plan SELECT i, i % 1000, ARRAY[i % 7, i % 11, i % 13, i % 17, i % 19, i % 23, i % 29, i % 31]::vector FROM generate_series(1, 20000) i;

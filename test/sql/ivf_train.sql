@@ -4,6 +4,8 @@
 \i :compare
 \set error_of :abs_srcdir '/sql/error_of.psql'
 \i :error_of
+\set plan_of :abs_srcdir '/sql/plan_of.psql'
+\i :plan_of
 -- Rows of lists that are opened later may be nearer.
 SET hnsw.iterative_scan = relaxed_order;
 CREATE TABLE ivf_t (id int PRIMARY KEY, v vector(12));
@@ -72,10 +74,12 @@ SELECT pg_temp.rows() < 400;
 
 -- Plans: by the index where there is an order and a limit, never without.
 ANALYZE ivf_o;
-EXPLAIN (COSTS off) SELECT id FROM ivf_o;
+SELECT pg_temp.plan_of($$SELECT id FROM ivf_o$$);
 SET enable_seqscan = off;
-EXPLAIN (COSTS off) SELECT id FROM ivf_o WHERE v IS NOT NULL;
-EXPLAIN (COSTS off) SELECT id FROM ivf_o ORDER BY v <-> '[1,2,3,4,5,6,7,8]' LIMIT 5;
-EXPLAIN (COSTS off) SELECT id FROM ivf_o ORDER BY v <-> '[1,2,3,4,5,6,7,8]' DESC LIMIT 5;
-EXPLAIN (COSTS off) SELECT id FROM ivf_o ORDER BY v <#> '[1,2,3,4,5,6,7,8]' LIMIT 5;
+SELECT pg_temp.plan_of($$SELECT id FROM ivf_o WHERE v IS NOT NULL$$);
+SELECT pg_temp.plan_of($$SELECT id FROM ivf_o ORDER BY v <-> '[1,2,3,4,5,6,7,8]' LIMIT 5$$);
+SELECT pg_temp.plan_of($$SELECT id FROM ivf_o ORDER BY v <-> '[1,2,3,4,5,6,7,8]' DESC LIMIT 5$$);
+SELECT pg_temp.plan_of($$SELECT id FROM ivf_o ORDER BY v <#> '[1,2,3,4,5,6,7,8]' LIMIT 5$$);
+-- Lists know only the first of two distances.
+SELECT pg_temp.plan_of($$SELECT id FROM ivf_o ORDER BY v <-> '[1,2,3,4,5,6,7,8]', v <-> '[2,1,1,1,1,1,1,1]' LIMIT 5$$);
 DROP TABLE ivf_o;
