@@ -47,6 +47,9 @@ void WriteDenseCopy(const CopyFormat &format, const Elements &elements, char *co
 // The elements of a copy, as floats.
 void DecodeCopy(const CopyFormat &format, const char *copy, float *out);
 
+// The value that a copy stands for, in memory of the current context; the very one if it is exact.
+Datum ValueOfCopy(const CopyFormat &format, const char *copy);
+
 // Of a sum of products in floats, relative: far above what is measured at 16,000 dimensions.
 constexpr double kRounding = 1e-5;
 

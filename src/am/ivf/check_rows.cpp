@@ -229,26 +229,7 @@ Datum Checker::MakeQuery(const char *stored) {
         memcpy(VARDATA(value) + sizeof(int32), stored, StoredBytes());
         return PointerGetDatum(value);
     }
-    const bool is_half = lists_->opclass.element == ElementType::kHalf;
-    const Size bytes = offsetof(Vector, values) + n * (is_half ? sizeof(Half) : sizeof(float));
-    auto *vector = static_cast<Vector *>(palloc0(bytes));
-    SET_VARSIZE(vector, bytes);
-    vector->dimensions = static_cast<int16>(n);
-    CopyHeader header;
-    memcpy(&header, stored, sizeof(header));
-    const char *elements = stored + sizeof(CopyHeader);
-    const bool half_copy = lists_->vectors == Vectors::kHalf;
-    if (is_half && half_copy) {
-        memcpy(vector->values, elements, n * sizeof(Half));
-    } else if (is_half) {
-        ActiveKernels().float_to_half(elements, reinterpret_cast<uint16_t *>(vector->values), n);
-    } else if (half_copy) {
-        ActiveKernels().half_to_float(elements, vector->values, n);
-        for (int i = 0; i < n; i++) vector->values[i] *= header.scale;
-    } else {
-        memcpy(vector->values, elements, n * sizeof(float));
-    }
-    return PointerGetDatum(vector);
+    return ValueOfCopy({lists_->opclass, n, static_cast<CopyKind>(lists_->vectors)}, stored);
 }
 
 // Among the first rows that a scan gives there is the row itself, or one as near as can be.
