@@ -169,6 +169,65 @@ BlockNumber FreeRetired(Relation index, Relation table) {
     }
 }
 
+namespace {
+
+// A free extent of blocks behind those that are allocated; `note` puts it into the metapage. Of its
+// other pages the last is logged as well: it makes the file of a standby, and one that is recovered
+// after it has lost its length, as long as the metapage says.
+template <class Note>
+BlockNumber Allocate(Relation index, BlockNumber blocks, Note note) {
+    for (;;) {
+        CHECK_FOR_INTERRUPTS();
+        // Room in the file first, while nothing is locked; a part at a time, since interrupts wait.
+        constexpr BlockNumber kPart = 512;
+        const BlockNumber length = RelationGetNumberOfBlocks(index);
+        const BlockNumber needed = ReadMeta(index).allocated + blocks;
+        if (length < needed) {
+            store::ExtendIf(index, length, static_cast<int>(std::min(kPart, needed - length)));
+            continue;
+        }
+        store::PageRef meta = store::OpenExclusive(index, kMetaBlock, store::PageKind::kMeta);
+        const BlockNumber first = MetaOf(meta.content)->allocated;
+        if (RelationGetNumberOfBlocks(index) < first + blocks) {
+            // They have gone to somebody else.
+            store::Close(meta);
+            continue;
+        }
+        store::PageRef page = store::OpenAnyExclusive(index, first);
+        store::PageRef last = {};
+        if (blocks > 1) last = store::OpenAnyExclusive(index, first + blocks - 1);
+        store::PageEdit edit(index);
+        MetaPage *meta_page = MetaOf(edit.Change(meta));
+        CodePage *extent = HeaderOf(edit.Fresh(page, store::PageKind::kCodes));
+        if (blocks > 1) edit.Fresh(last, store::PageKind::kVectors);
+        extent->flags = kExtent | kFree;
+        extent->pages = blocks;
+        meta_page->allocated = first + blocks;
+        note(first, extent, meta_page);
+        edit.Commit();
+        if (blocks > 1) store::Close(last);
+        store::Close(page);
+        store::Close(meta);
+        return first;
+    }
+}
+
+}  // namespace
+
+BlockNumber SetAside(Relation index, BlockNumber blocks) {
+    return Allocate(index, blocks, [&](BlockNumber first, CodePage *, MetaPage *meta) {
+        meta->pending = first;
+        meta->pending_blocks = blocks;
+    });
+}
+
+void AddFreeExtent(Relation index, BlockNumber pages) {
+    Allocate(index, pages, [](BlockNumber first, CodePage *extent, MetaPage *meta) {
+        extent->chain = meta->free;
+        meta->free = first;
+    });
+}
+
 void FreePending(Relation index) {
     const MetaPage seen = ReadMeta(index);
     if (seen.pending == kMetaBlock) return;

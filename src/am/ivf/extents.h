@@ -20,8 +20,14 @@ bool RetireExtent(Relation index, const Lists &lists, uint32_t list, BlockNumber
 // Moves retired extents that nobody can read any more to the free ones. Returns how many pages.
 BlockNumber FreeRetired(Relation index, Relation table);
 
+// Blocks behind those that are allocated, which the metapage notes as pending. Returns the first.
+BlockNumber SetAside(Relation index, BlockNumber blocks);
+
 // Blocks that were meant for lists that never came to be are free.
 void FreePending(Relation index);
+
+// A free extent more, the first of the chain, of blocks behind those that are allocated.
+void AddFreeExtent(Relation index, BlockNumber pages);
 
 // A free extent of at most `most` pages, which becomes the last of a list that is full. False if
 // there is none. `head`: locked exclusively, the list's.

@@ -88,19 +88,9 @@ class Inserter {
     // Adds an extent, unless somebody else did.
     void Grow() {
         ExtentSize size;
-        BlockNumber blocks;
-        if (!ChooseSize(&size)) return;
-        if (TakeFree()) return;
-        // Room in the file first, while nothing is locked.
-        for (;;) {
-            CHECK_FOR_INTERRUPTS();
-            const BlockNumber allocated = ReadMeta(index_).allocated;
-            blocks = RelationGetNumberOfBlocks(index_);
-            if (blocks < allocated + size.Pages())
-                store::ExtendIf(index_, blocks,
-                                static_cast<int>(allocated + size.Pages() - blocks));
-            if (TryAppend(size)) return;
-        }
+        if (!ChooseSize(&size) || TakeFree()) return;
+        AddFreeExtent(index_, size.Pages());
+        TakeFree();
     }
 
   private:
@@ -308,7 +298,7 @@ class Inserter {
         return true;
     }
 
-    // An extent that VACUUM has freed becomes the list's last.
+    // The first of the free extents becomes the list's last.
     bool TakeFree() {
         store::PageRef head = store::OpenExclusive(index_, nearest_.head, store::PageKind::kCodes);
         const Extent first = ExtentOf(index_, lists_, nearest_.list, head);
@@ -318,52 +308,9 @@ class Inserter {
         return taken;
     }
 
-    // False if the blocks have gone to somebody else.
-    bool TryAppend(const ExtentSize &size) {
-        store::PageRef head = store::OpenExclusive(index_, nearest_.head, store::PageKind::kCodes);
-        const Extent first = ExtentOf(index_, lists_, nearest_.list, head);
-        OpenPages open(index_);
-        bool done = true;
-        if (!(first.header.flags & kRetired) && IsFull(first)) {
-            store::PageRef &meta = open.Open(kMetaBlock, store::PageKind::kMeta);
-            const auto *current = reinterpret_cast<const MetaPage *>(meta.content);
-            const BlockNumber block = current->allocated;
-            if (RelationGetNumberOfBlocks(index_) < block + size.Pages())
-                done = false;
-            else
-                Append(head, first, meta, block, size, &open);
-        }
-        open.CloseAll();
-        store::Close(head);
-        return done;
-    }
-
     bool IsFull(const Extent &first) {
         const Extent tail = first.header.tail == first.first ? first : ReadTail(first.header);
         return first.header.tail_rows >= tail.header.slots;
-    }
-
-    void Append(const store::PageRef &head, const Extent &first, const store::PageRef &meta,
-                BlockNumber block, const ExtentSize &size, OpenPages *open) {
-        store::PageEdit edit(index_);
-        char *head_content = edit.Change(head);
-        char *tail_content = head_content;
-        if (first.header.tail != first.first) {
-            const store::PageRef &tail = open->Open(first.header.tail, store::PageKind::kCodes);
-            tail_content = edit.Change(tail);
-        }
-        reinterpret_cast<MetaPage *>(edit.Change(meta))->allocated = block + size.Pages();
-        const store::PageRef &page = open->Open(block, store::PageKind::kCodes);
-        CodePage *extent = HeaderOf(edit.Fresh(page, store::PageKind::kCodes));
-        extent->list = nearest_.list;
-        extent->code_pages = size.code_pages;
-        extent->pages = size.Pages();
-        extent->slots = size.slots;
-        extent->flags = kExtent;
-        HeaderOf(tail_content)->next = block;
-        HeaderOf(head_content)->tail = block;
-        HeaderOf(head_content)->tail_rows = 0;
-        edit.Commit();
     }
 
     Relation index_;

@@ -111,7 +111,7 @@ class Trainer {
         ListsBuilder builder(index_, meta, rows, memory, 1, false);
         builder.Train();
         const BlockNumber blocks = builder.Place(0);
-        const BlockNumber first = SetAside(blocks);
+        const BlockNumber first = SetAside(index_, blocks);
         builder.Place(first);
         BufferSink sink(index_, first);
         builder.Write(&sink);
@@ -236,34 +236,6 @@ class Trainer {
             error = norm > 0 ? 2 * error / norm : 2;
         }
         copy_error_ = std::max(copy_error_, static_cast<float>(error * 1.0001));
-    }
-
-    BlockNumber SetAside(BlockNumber blocks) {
-        for (;;) {
-            VacuumDelayPoint();
-            const BlockNumber length = RelationGetNumberOfBlocks(index_);
-            const BlockNumber allocated = ReadMeta(index_).allocated;
-            if (length < allocated + blocks) {
-                // A part at a time, since interrupts wait for each.
-                constexpr BlockNumber kPart = 512;
-                const BlockNumber missing = allocated + blocks - length;
-                store::ExtendIf(index_, length, static_cast<int>(std::min(kPart, missing)));
-                continue;
-            }
-            store::PageRef meta = store::OpenExclusive(index_, kMetaBlock, store::PageKind::kMeta);
-            const BlockNumber first = MetaOf(meta.content)->allocated;
-            const bool fits = RelationGetNumberOfBlocks(index_) >= first + blocks;
-            if (fits) {
-                store::PageEdit edit(index_);
-                MetaPage *page = MetaOf(edit.Change(meta));
-                page->allocated = first + blocks;
-                page->pending = first;
-                page->pending_blocks = blocks;
-                edit.Commit();
-            }
-            store::Close(meta);
-            if (fits) return first;
-        }
     }
 
     template <class Visit>
