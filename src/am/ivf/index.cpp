@@ -167,7 +167,7 @@ const Lists &OpenListsAgain(Relation index) {
     return cached != nullptr ? *cached : OpenLists(index);
 }
 
-const Lists *MakeLists(Relation index, const MetaPage &meta, const void *model) {
+Lists *MakeLists(Relation index, const MetaPage &meta, const void *model) {
     ListShape shape;
     if (!ShapeOf(meta, &shape)) elog(ERROR, "no such codes");
     return NewLists(CurrentMemoryContext, index, meta, shape, model);

@@ -75,7 +75,7 @@ int RerankOf(Relation index, const Lists &lists);
 // The same for a check: a sound metapage whose model may be damaged, which gives nullptr.
 const Lists *TryLoadLists(Relation index, const MetaPage &meta);
 
-// Lists that an index is to have, in memory of the current context. `model`: shape.ModelBytes.
-const Lists *MakeLists(Relation index, const MetaPage &meta, const void *model);
+// Lists that an index is to have, in memory of the current context. `model`: ListModelBytes(shape).
+Lists *MakeLists(Relation index, const MetaPage &meta, const void *model);
 
 }  // namespace vecx::ivf

@@ -235,6 +235,7 @@ BlockNumber ListsBuilder::Place(BlockNumber first) {
                             errmsg("index \"%s\" would have more than %u blocks",
                                    RelationGetRelationName(index_), MaxBlockNumber)));
     }
+    lists_->set = meta_.lists;
     return static_cast<BlockNumber>(block - first);
 }
 

@@ -133,7 +133,7 @@ class ListsBuilder {
     float *centroids_ = nullptr;
     float *transformed_ = nullptr;  // of the centroids
     char *model_ = nullptr;
-    const Lists *lists_ = nullptr;
+    Lists *lists_ = nullptr;
     uint32_t *assignment_ = nullptr;  // of each row
     int64 *starts_ = nullptr;         // of each list in `order_`, and the end
     uint32_t *order_ = nullptr;       // rows, list by list
