@@ -49,6 +49,7 @@ relopt_enum_elt_def ivf_vectors[] = {
     {"half", static_cast<int>(IvfVectors::kHalf)},
     {"float", static_cast<int>(IvfVectors::kFloat)},
     {"pg_catalog.float8", static_cast<int>(IvfVectors::kFloat)},
+    {"heap", static_cast<int>(IvfVectors::kHeap)},
     {nullptr, 0},
 };
 
@@ -74,10 +75,10 @@ void DefineIvfOptions() {
                       AccessExclusiveLock);
     add_bool_reloption(ivfpq_kind, "opq", "Whether pq learns a rotation first", false,
                        AccessExclusiveLock);
-    add_enum_reloption(ivfpq_kind, "vectors",
-                       "Precision of the vectors that results are ordered by", ivf_vectors,
-                       static_cast<int>(IvfVectors::kHalf),
-                       "Valid values are \"none\", \"half\" and \"float\".", AccessExclusiveLock);
+    add_enum_reloption(
+        ivfpq_kind, "vectors", "Precision of the vectors that results are ordered by", ivf_vectors,
+        static_cast<int>(IvfVectors::kHalf),
+        "Valid values are \"none\", \"half\", \"float\" and \"heap\".", AccessExclusiveLock);
     add_int_reloption(ivfpq_kind, "rerank",
                       "Rows compared exactly for each that is wanted, where the setting is not set",
                       0, 0, pg::kMaxRerank, ShareUpdateExclusiveLock);

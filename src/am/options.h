@@ -20,7 +20,7 @@ struct HnswOptions {
 };
 
 enum class IvfQuantizer : int { kUnset, kPq, kRabitq, kSq8 };
-enum class IvfVectors : int { kNone, kHalf, kFloat };
+enum class IvfVectors : int { kNone, kHalf, kFloat, kHeap };
 
 // Of ivfflat, which has the first two, and of ivfpq. 0: not set.
 struct IvfOptions {

@@ -8,6 +8,7 @@
 #include "am/hnsw/node_vector.h"
 #include "am/hnsw/write.h"
 #include "am/options.h"
+#include "am/rows.h"
 #include "am/value.h"
 #include "core/graph_builder.h"
 

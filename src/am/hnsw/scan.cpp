@@ -16,6 +16,7 @@
 #include "am/hnsw/node_vector.h"
 #include "am/hnsw/page_store.h"
 #include "am/options.h"
+#include "am/rows.h"
 
 #include "pg/pause_point.h"
 #include "pg/settings.h"
@@ -313,7 +314,7 @@ void ReadDuplicates(const Graph &graph, Relation index, ScanState *state) {
 // A row of a block that the table does not have is damage, to be told as such; the table may have
 // grown since it was measured.
 void CheckRowExists(IndexScanDesc scan, ScanState *state, RowId row) {
-    const BlockNumber block = static_cast<BlockNumber>(row.block_high) << 16 | row.block_low;
+    const BlockNumber block = HeapBlockOf(row);
     if (likely(block < state->heap_blocks) || scan->heapRelation == nullptr) return;
     state->heap_blocks = RelationGetNumberOfBlocks(scan->heapRelation);
     if (block < state->heap_blocks) return;
@@ -324,8 +325,7 @@ void CheckRowExists(IndexScanDesc scan, ScanState *state, RowId row) {
 
 bool Emit(IndexScanDesc scan, ScanState *state, RowId row) {
     CheckRowExists(scan, state, row);
-    ItemPointerSet(&scan->xs_heaptid,
-                   static_cast<BlockNumber>(row.block_high) << 16 | row.block_low, row.item);
+    scan->xs_heaptid = ToItemPointer(row);
     scan->xs_recheckorderby = state->current_recheck;
     // The executor raises an error where a row that it compares again is nearer than this.
     scan->xs_orderbyvals[0] =

@@ -8,6 +8,7 @@
 #include "am/hnsw/node_blocks.h"
 #include "am/hnsw/own_cache.h"
 #include "am/hnsw/replacements.h"
+#include "am/rows.h"
 #include "core/neighborhood.h"
 
 #include "pg/pg.h"
@@ -58,23 +59,6 @@ struct SlotHead {
     SlotKind kind() const { return node.kind; }
     bool IsTombstone() const { return node.flags & kTombstone; }
     NodeLink Next() const { return kind() == SlotKind::kNode ? node.Next() : duplicates.Next(); }
-};
-
-// Whether the heap's VACUUM has found a row dead.
-class DeadRows {
-  public:
-    DeadRows(IndexBulkDeleteCallback callback, void *state) : callback_(callback), state_(state) {}
-
-    bool Has(RowId row) const {
-        ItemPointerData tid;
-        ItemPointerSet(&tid, static_cast<BlockNumber>(row.block_high) << 16 | row.block_low,
-                       row.item);
-        return callback_(&tid, state_);
-    }
-
-  private:
-    IndexBulkDeleteCallback callback_;
-    void *state_;
 };
 
 class Vacuum {

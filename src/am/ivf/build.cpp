@@ -8,6 +8,7 @@
 #include "am/ivf/ivf.h"
 #include "am/ivf/lists_builder.h"
 #include "am/ivf/train.h"
+#include "am/rows.h"
 #include "am/value.h"
 
 #include "pg/pause_point.h"
@@ -96,7 +97,8 @@ MetaPage NewMeta(Relation index) {
         meta.wanted.m = static_cast<uint16_t>(code.m);
         meta.wanted.bits = static_cast<uint8_t>(code.bits);
         meta.wanted.opq = code.opq;
-        constexpr Vectors kVectors[] = {Vectors::kNone, Vectors::kHalf, Vectors::kFloat};
+        constexpr Vectors kVectors[] = {Vectors::kNone, Vectors::kHalf, Vectors::kFloat,
+                                        Vectors::kHeap};
         meta.vectors = static_cast<uint8_t>(kVectors[static_cast<int>(options.vectors)]);
     }
     return meta;

@@ -25,8 +25,9 @@ constexpr int kRowsToTrain = kLeastRowsPerList;
 // Which access method the index is of; numbers are stored.
 enum class Method : uint8_t { kIvfflat = 1, kIvfpq = 2 };
 
-// What rows are kept as beside their codes; numbers are stored, those of CopyKind the same.
-enum class Vectors : uint8_t { kNone = 0, kHalf = 1, kFloat = 2 };
+// What rows are kept as beside their codes; numbers are stored, those of CopyKind the same. kHeap:
+// not at all, they are ranked by the table's own.
+enum class Vectors : uint8_t { kNone = 0, kHalf = 1, kFloat = 2, kHeap = 3 };
 
 // One set of lists: where they are, and how their rows are coded. Training puts another in its
 // place.

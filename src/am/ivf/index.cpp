@@ -105,7 +105,7 @@ bool ShapeOf(const MetaPage &meta, ListShape *shape) {
 }
 
 int CopySizeOf(const MetaPage &meta) {
-    if (meta.vectors == static_cast<uint8_t>(Vectors::kNone)) return 0;
+    if (!IsCopyKind(meta.vectors)) return 0;
     return static_cast<int>(sizeof(CopyHeader)) +
            static_cast<int>(meta.dimensions) *
                CopyElementBytes(static_cast<CopyKind>(meta.vectors));
@@ -121,7 +121,7 @@ const char *FindMetaFault(Relation index, const MetaPage &meta) {
     if (meta.dimensions < 1 ||
         meta.dimensions > static_cast<uint32_t>(MaxIndexedDimensions(opclass.element)))
         return "the number of dimensions is impossible";
-    if (meta.vectors > static_cast<uint8_t>(Vectors::kFloat) ||
+    if (meta.vectors > static_cast<uint8_t>(Vectors::kHeap) ||
         (IsOfBits(opclass) && meta.vectors != static_cast<uint8_t>(Vectors::kNone)))
         return "the kind of copies is impossible";
     if (meta.lists.lists < 1 || meta.lists.lists > kMaxLists || meta.wanted.lists > kMaxLists)
@@ -193,7 +193,7 @@ int ProbesOf(Relation index, Method method, uint32_t lists) {
 }
 
 int RerankOf(Relation index, const Lists &lists) {
-    if (lists.method == Method::kIvfflat || !lists.HasCopies()) return 0;
+    if (lists.method == Method::kIvfflat || !lists.HasVectors()) return 0;
     const int rerank = pg::EffectiveIvfpqRerank(IvfOptionsOf(index).rerank);
     // Product quantization knows no bounds.
     constexpr int kUsualRerank = 10;
@@ -210,7 +210,9 @@ bool ReadCostInputs(Relation index, CostInputs *inputs) {
     inputs->lists = meta.lists.lists;
     inputs->dimensions = static_cast<int>(meta.dimensions);
     inputs->code_bytes = shape.by_row ? shape.row_bytes : shape.BlockBytes() / kListBlock;
-    inputs->copy_bytes = CopySizeOf(meta);
+    inputs->copy_bytes = meta.vectors == static_cast<uint8_t>(Vectors::kHeap)
+                             ? static_cast<int>(meta.dimensions * sizeof(float))
+                             : CopySizeOf(meta);
     return true;
 }
 

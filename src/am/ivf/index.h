@@ -26,7 +26,9 @@ struct Lists {
     Geometry geometry;
     mutable BlockNumber known_blocks;  // the index has at least so many
 
-    bool HasCopies() const { return vectors != Vectors::kNone; }
+    bool HasCopies() const { return vectors == Vectors::kHalf || vectors == Vectors::kFloat; }
+    // Whether rows are ranked by more than their codes.
+    bool HasVectors() const { return vectors != Vectors::kNone; }
     CopyFormat Copies() const { return {opclass, dimensions, static_cast<CopyKind>(vectors)}; }
     // Floats are kept of each coordinate; bits count as 0 or 1.
     Size CentroidBytes() const { return sizeof(CentroidHeader) + dimensions * sizeof(float); }

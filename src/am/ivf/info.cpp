@@ -154,8 +154,10 @@ const char *NameOfVectors(Vectors vectors) {
             return "none";
         case Vectors::kHalf:
             return "half";
-        default:
+        case Vectors::kFloat:
             return "float";
+        default:
+            return "heap";
     }
 }
 

@@ -6,9 +6,9 @@
 // record that sets it is written before.
 
 #include "am/ivf/insert.h"
-#include "am/build.h"
 #include "am/ivf/extents.h"
 #include "am/ivf/ivf.h"
+#include "am/rows.h"
 
 #include "store/log.h"
 

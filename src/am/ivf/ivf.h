@@ -39,7 +39,7 @@ struct CostInputs {
     uint32_t lists;
     int dimensions;
     int code_bytes;  // of a row
-    int copy_bytes;  // of a row; 0: there is none
+    int copy_bytes;  // of what a row is ranked by; 0: by its code
 };
 
 // False where the metapage says nothing: the planner then reckons with the reloptions.

@@ -58,8 +58,7 @@ void MakeCoordinates(const ValueFormat &format, const char *raw, float *out) noe
 }
 
 void MakeCopy(const ValueFormat &format, const char *raw, char *out) noexcept {
-    const CopyFormat copies = {format.opclass, format.dimensions,
-                               static_cast<CopyKind>(format.vectors)};
+    const CopyFormat copies = format.Copies();
     const auto *values = reinterpret_cast<const float *>(raw);
     if (format.opclass.element != ElementType::kHalf || copies.kind != CopyKind::kHalf)
         return WriteDenseCopy(copies, {values, nullptr, format.dimensions}, out);

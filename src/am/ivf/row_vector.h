@@ -19,12 +19,18 @@ struct ValueFormat {
         return IsOfBits(opclass) ? static_cast<Size>(BitBytes()) : dimensions * sizeof(float);
     }
     int CopyBytes() const {
-        if (vectors == Vectors::kNone) return 0;
-        return CopyFormat{opclass, dimensions, static_cast<CopyKind>(vectors)}.Bytes();
+        if (!IsCopyKind(static_cast<uint8_t>(vectors))) return 0;
+        return Copies().Bytes();
     }
+    CopyFormat Copies() const { return {opclass, dimensions, static_cast<CopyKind>(vectors)}; }
 };
 inline ValueFormat FormatOf(const Lists &lists) {
     return {lists.opclass, lists.dimensions, lists.vectors};
+}
+// What the table's own vectors are made to for ranking: copies that lose nothing.
+inline ValueFormat FormatOfTableVectors(const Lists &lists) {
+    const bool halves = lists.opclass.element == ElementType::kHalf;
+    return {lists.opclass, lists.dimensions, halves ? Vectors::kHalf : Vectors::kFloat};
 }
 
 // The value itself, in `raw`: floats, or the bits. False if it is not indexed: zero vectors have no

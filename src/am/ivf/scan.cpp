@@ -15,7 +15,9 @@
 #include "am/ivf/ivf.h"
 #include "am/ivf/list_pages.h"
 #include "am/ivf/row_vector.h"
+#include "am/ivf/table_vectors.h"
 #include "am/options.h"
+#include "am/rows.h"
 
 #include "pg/pause_point.h"
 #include "pg/settings.h"
@@ -65,8 +67,11 @@ struct ScanState {
     bool started;
     bool finished;
     uint64_t build_id;
-    uint64_t load;     // of the lists that `list_query` was made with
-    const Lists *own;  // of an index without training, whose lists may be replaced
+    uint64_t load;  // of the lists that `list_query` was made with
+    // Of an index without training, whose lists may be replaced, and of one without copies, since
+    // reading the table may flush the relation's cache entry.
+    const Lists *own;
+    TableVectors *table_vectors;  // outlives a search
     QueryVector query;
     ListQuery list_query;
     void *query_memory;
@@ -411,11 +416,15 @@ void VisitBatch(const Lists &lists, Relation index, ScanState *state) {
     }
     constexpr int kSoon = 16;
     const int64 soon = std::min<int64>(state->kept_count, kSoon);
-    if (lists.HasCopies() && soon > 0) {
+    if (lists.HasVectors() && soon > 0) {
         if (soon < state->kept_count)
             std::nth_element(state->kept, state->kept + soon, state->kept + state->kept_count,
                              NearerCandidate);
         for (int64 i = 0; i < soon; i++) {
+            if (!lists.HasCopies()) {
+                ReadAheadTableVector(state->table_vectors, state->kept[i].row);
+                continue;
+            }
             ReadAhead(index, lists, state->kept[i].copy_block);
             PrefetchCopy(index, lists, state->kept[i]);
         }
@@ -423,10 +432,32 @@ void VisitBatch(const Lists &lists, Relation index, ScanState *state) {
     std::make_heap(state->kept, state->kept + state->kept_count, LaterCandidate);
 }
 
+// A row of a block that the table does not have is damage, to be told as such; the table may have
+// grown since it was measured.
+void CheckRowExists(IndexScanDesc scan, ScanState *state, RowId row) {
+    const BlockNumber block = HeapBlockOf(row);
+    if (likely(block < state->heap_blocks) || scan->heapRelation == nullptr) return;
+    state->heap_blocks = RelationGetNumberOfBlocks(scan->heapRelation);
+    if (block < state->heap_blocks) return;
+    ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+                    errmsg("index \"%s\" leads to block %u, beyond the end of the table",
+                           RelationGetRelationName(scan->indexRelation), block),
+                    errhint("Please REINDEX it.")));
+}
+
+// By the table's own vector. False if the snapshot does not see the row.
+bool RangeOfTableVector(const Lists &lists, IndexScanDesc scan, ScanState *state, RowId row,
+                        DistanceRange *range) {
+    CheckRowExists(scan, state, row);
+    const ValueFormat format = FormatOfTableVectors(lists);
+    const char *copy = ReadTableVector(state->table_vectors, format, scan->xs_snapshot, row);
+    if (copy != nullptr) *range = RangeOfDenseCopy(format.Copies(), state->query, copy);
+    return copy != nullptr;
+}
+
 DistanceRange RangeOfCandidate(const Lists &lists, Relation index, ScanState *state,
                                const Candidate &candidate) {
     const double low = LowOf(lists, *state, candidate.bound);
-    if (state->query.is_zero) return {0, 0};
     if (!lists.HasCopies()) {
         // Bits, whose key is the distance; or all that is known.
         const double key = lists.opclass.metric == Metric::kL2
@@ -446,20 +477,27 @@ DistanceRange RangeOfCandidate(const Lists &lists, Relation index, ScanState *st
 }
 
 // Ranks the row of the smallest bound.
-void RankHead(const Lists &lists, Relation index, ScanState *state) {
+void RankHead(const Lists &lists, IndexScanDesc scan, ScanState *state) {
+    Relation index = scan->indexRelation;
     std::pop_heap(state->kept, state->kept + state->kept_count, LaterCandidate);
     const Candidate candidate = state->kept[--state->kept_count];
     constexpr int64 kAhead = 6;
     if (lists.HasCopies() && !state->query.is_zero)
         for (int64 i = 0; i < std::min(kAhead, state->kept_count); i++)
             PrefetchCopy(index, lists, state->kept[i]);
-    const DistanceRange range = RangeOfCandidate(lists, index, state, candidate);
+    DistanceRange range = {0, 0};
+    state->floor = candidate;
+    if (!state->query.is_zero) {
+        if (lists.vectors != Vectors::kHeap)
+            range = RangeOfCandidate(lists, index, state, candidate);
+        else if (!RangeOfTableVector(lists, scan, state, candidate.row, &range))
+            return;
+    }
     Ranked ranked = {range.low, range.high, range.low, candidate.row};
     // The bound holds, too, so a row does not go back behind what has gone out already.
     const double bound = LowOf(lists, *state, candidate.bound);
     if (bound <= range.high) ranked.low = std::max(range.low, bound);
     state->ranked_rows++;
-    state->floor = candidate;
     if (state->ranked_count == state->ranked_capacity) {
         state->ranked_capacity = std::max<int64>(256, state->ranked_capacity * 2);
         Reserve(state, &state->ranked, state->ranked_count, state->ranked_capacity);
@@ -468,32 +506,27 @@ void RankHead(const Lists &lists, Relation index, ScanState *state) {
     std::push_heap(state->ranked, state->ranked + state->ranked_count, LaterRanked);
 }
 
+// Whether fewer rows have been ranked than are to be before the next goes out; not by bounds.
+bool RanksTooFew(const ScanState &state) {
+    return state.ranked_rows < state.rerank * std::max<int64>(kLeastRanked, state.emitted + 1);
+}
+
 // Whether a row whose copy was not read yet has to be ranked before one at `distance` goes out.
 bool MayBeNearer(const Lists &lists, const ScanState &state, double distance) {
     if (state.kept_count == 0) return false;
-    if (state.rerank > 0)
-        return state.ranked_rows < state.rerank * std::max<int64>(kLeastRanked, state.emitted + 1);
+    if (state.rerank > 0) return RanksTooFew(state);
     return LowOf(lists, state, state.kept[0].bound) <= distance;
 }
 
-// A row of a block that the table does not have is damage, to be told as such; the table may have
-// grown since it was measured.
-void CheckRowExists(IndexScanDesc scan, ScanState *state, RowId row) {
-    const BlockNumber block = static_cast<BlockNumber>(row.block_high) << 16 | row.block_low;
-    if (likely(block < state->heap_blocks) || scan->heapRelation == nullptr) return;
-    state->heap_blocks = RelationGetNumberOfBlocks(scan->heapRelation);
-    if (block < state->heap_blocks) return;
-    ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
-                    errmsg("index \"%s\" leads to block %u, beyond the end of the table",
-                           RelationGetRelationName(scan->indexRelation), block),
-                    errhint("Please REINDEX it.")));
+// The same of rows that were not kept; `limit`: what none of them is below.
+bool MayBeLeftOut(const ScanState &state, double limit, double distance) {
+    if (state.rerank > 0) return IsCut(state) && RanksTooFew(state);
+    return distance > limit;
 }
 
 void Emit(IndexScanDesc scan, ScanState *state, const Ranked &found, bool recheck) {
     CheckRowExists(scan, state, found.row);
-    ItemPointerSet(&scan->xs_heaptid,
-                   static_cast<BlockNumber>(found.row.block_high) << 16 | found.row.block_low,
-                   found.row.item);
+    scan->xs_heaptid = ToItemPointer(found.row);
     scan->xs_recheckorderby = recheck;
     // The executor raises an error where a row that it compares again is nearer than this.
     scan->xs_orderbyvals[0] = Float8GetDatum(recheck ? found.floor : found.low);
@@ -506,23 +539,22 @@ void Emit(IndexScanDesc scan, ScanState *state, const Ranked &found, bool rechec
 // The next row of this batch. False if there is none, or none before the lists have been gone
 // through again.
 bool TakeNext(const Lists &lists, IndexScanDesc scan, ScanState *state) {
-    Relation index = scan->indexRelation;
     const double limit = LimitOf(lists, *state);
     for (;;) {
         while (state->kept_count > 0 &&
                (state->ranked_count == 0 || MayBeNearer(lists, *state, state->ranked[0].low))) {
             CHECK_FOR_INTERRUPTS();
-            RankHead(lists, index, state);
+            RankHead(lists, scan, state);
         }
         if (state->ranked_count == 0) return false;
-        if (state->rerank == 0 && state->ranked[0].low > limit) return false;
+        if (MayBeLeftOut(*state, limit, state->ranked[0].low)) return false;
         std::pop_heap(state->ranked, state->ranked + state->ranked_count, LaterRanked);
         Ranked found = state->ranked[--state->ranked_count];
         // In doubt with the next? Then that one's copy may settle it.
         while (found.high > found.low && state->rerank == 0 &&
                MayBeNearer(lists, *state, found.high)) {
             CHECK_FOR_INTERRUPTS();
-            RankHead(lists, index, state);
+            RankHead(lists, scan, state);
         }
         if (state->ranked_count > 0 && LaterRanked(found, state->ranked[0])) {
             state->ranked[state->ranked_count++] = found;
@@ -599,7 +631,13 @@ void Start(IndexScanDesc scan, ScanState *state) {
     if (!is_null) value = PointerGetDatum(PG_DETOAST_DATUM(value));
 
     const Lists *lists = &OpenLists(index);
-    if (!lists->set.trained) lists = state->own = LoadLists(index);
+    const bool by_table = lists->vectors == Vectors::kHeap;
+    if (!lists->set.trained || by_table) lists = state->own = LoadLists(index);
+    if (by_table && state->table_vectors == nullptr) {
+        MemoryContextSwitchTo(GetMemoryChunkContext(state));
+        state->table_vectors = OpenTableVectors(scan->heapRelation, index);
+        MemoryContextSwitchTo(state->context);
+    }
     state->build_id = lists->build_id;
     state->query = NewQueryVector(*lists);
     if (is_null)
@@ -639,16 +677,18 @@ IndexScanDesc BeginScan(Relation index, int nkeys, int norderbys) {
 void Rescan(IndexScanDesc scan, ScanKey orderbys, int norderbys) {
     auto *state = static_cast<ScanState *>(scan->opaque);
     const MemoryContext context = state->context;
+    TableVectors *table_vectors = state->table_vectors;
     MemoryContextReset(context);
     *state = {};
     state->context = context;
+    state->table_vectors = table_vectors;
     if (orderbys != nullptr && norderbys > 0)
         memmove(scan->orderByData, orderbys, norderbys * sizeof(ScanKeyData));
 }
 
-bool GetTuple(IndexScanDesc scan, ScanDirection direction) {
-    Assert(ScanDirectionIsForward(direction));
-    auto *state = static_cast<ScanState *>(scan->opaque);
+namespace {
+
+bool Next(IndexScanDesc scan, ScanState *state) {
     if (!state->started) Start(scan, state);
     if (state->finished) return false;
     const Lists &lists = ListsOf(scan, state);
@@ -667,8 +707,19 @@ bool GetTuple(IndexScanDesc scan, ScanDirection direction) {
     return false;
 }
 
+}  // namespace
+
+bool GetTuple(IndexScanDesc scan, ScanDirection direction) {
+    Assert(ScanDirectionIsForward(direction));
+    auto *state = static_cast<ScanState *>(scan->opaque);
+    const bool found = Next(scan, state);
+    if (state->table_vectors != nullptr) LeaveTableVectors(state->table_vectors);
+    return found;
+}
+
 void EndScan(IndexScanDesc scan) {
     auto *state = static_cast<ScanState *>(scan->opaque);
+    if (state->table_vectors != nullptr) CloseTableVectors(state->table_vectors);
     MemoryContextDelete(state->context);
     pfree(state);
     scan->opaque = nullptr;

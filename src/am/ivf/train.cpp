@@ -42,7 +42,7 @@ int64 RowsNeeded(const MetaPage &meta) {
 }
 
 bool CanTrainLater(const MetaPage &meta) {
-    return meta.vectors != static_cast<uint8_t>(Vectors::kNone) ||
+    return IsCopyKind(meta.vectors) ||
            meta.wanted.quantizer == static_cast<uint8_t>(ListQuantizer::kFlat);
 }
 

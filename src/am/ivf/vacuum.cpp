@@ -9,29 +9,13 @@
 #include "am/ivf/ivf.h"
 #include "am/ivf/list_pages.h"
 #include "am/ivf/retrain.h"
+#include "am/rows.h"
 
 #include "pg/pause_point.h"
 #include "store/log.h"
 
 namespace vecx::ivf {
 namespace {
-
-// Whether the heap's VACUUM has found a row dead.
-class DeadRows {
-  public:
-    DeadRows(IndexBulkDeleteCallback callback, void *state) : callback_(callback), state_(state) {}
-
-    bool Has(RowId row) const {
-        ItemPointerData tid;
-        ItemPointerSet(&tid, static_cast<BlockNumber>(row.block_high) << 16 | row.block_low,
-                       row.item);
-        return callback_(&tid, state_);
-    }
-
-  private:
-    IndexBulkDeleteCallback callback_;
-    void *state_;
-};
 
 class Vacuum {
   public:
