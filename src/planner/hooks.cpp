@@ -5,6 +5,9 @@
 // executor reads each row's vector, often out of line, and computes the distance, although the rows
 // come in order already. That takes longer than the search of the index. Where the column cannot be
 // seen from above it is replaced by NULL.
+//
+// The statement that makes a session load the library may be planned before the hook is there. It
+// computes the column; its rows are the same.
 
 #include "planner/hooks.h"
 
