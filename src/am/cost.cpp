@@ -1,8 +1,10 @@
 // The cost of a scan, called by the planner for each path through an index of ours.
 //
-// A search costs its whole work before the first row; every further row costs a little. The total
-// is that of giving back all rows in order: under LIMIT the planner takes the share that it expects
-// to read, which grows as a filter gets more selective, so very selective filters go elsewhere.
+// A search costs its whole work before the first row, and has found ef_search rows then; every row
+// beyond those costs much more, since the search has to go on. The planner knows two numbers only,
+// the cost of the start and that of all rows, and takes the share of the difference that it expects
+// to read. So the total is such that this share is right for the rows that LIMIT asks for, as many
+// more as a filter throws away: very selective filters go elsewhere.
 //
 // Pages: PostgreSQL lets the upper pages of a B-tree cost CPU only, being in cache, and a search
 // goes through this graph again and again as if it were all upper pages. So a page costs its
@@ -34,8 +36,8 @@ constexpr double kPerDoubling = 1.5;
 constexpr double kPoolPerEfSearch = 2.5;  // candidates in the pool
 constexpr double kRerankPerEfSearch = 1;  // of them reranked
 
-// For each row after those of the first search: the scan looks at more nodes than it gives rows, in
-// steps that grow, and keeps all candidates that it meets. By measurement on Fashion-MNIST.
+// For each row beyond those of the first search: the scan looks at more nodes than it gives rows,
+// in steps that grow, and keeps all candidates that it meets. By measurement on Fashion-MNIST.
 constexpr double kExpansionsPerRow = 4.5;
 constexpr double kFrontier = 300;  // CPU for the candidates of one node
 
@@ -79,6 +81,20 @@ Graph GraphOf(const IndexOptInfo *info) {
     graph.rerank_pages = known ? std::max(inputs.rerank_pages, 0.0) : 1;
     graph.ef_search = pg::EffectiveEfSearch(options.ef_search);
     return graph;
+}
+
+// Rows of the index, of `rows`, that the query will ask for: as LIMIT says, and as many more as its
+// filters throw away. What is joined is taken to have one row for each, before its own filters.
+double RowsWanted(const PlannerInfo *root, const IndexOptInfo *info, double rows) {
+    if (root->limit_tuples <= 0) return rows;
+    double kept = std::min(info->rel->rows / rows, 1.0);
+    for (int i = 1; i < root->simple_rel_array_size; i++) {
+        const RelOptInfo *other = root->simple_rel_array[i];
+        if (other != nullptr && other != info->rel && other->reloptkind == RELOPT_BASEREL &&
+            other->tuples > 0)
+            kept *= std::min(other->rows / other->tuples, 1.0);
+    }
+    return std::clamp(root->limit_tuples / std::max(kept, 1 / rows), 1.0, rows);
 }
 
 // What one access to a page of the index costs on average, of `accesses` in each of `loops` scans.
@@ -133,8 +149,10 @@ ScanCost EstimateHnswCost(PlannerInfo *root, IndexPath *path, double loop_count)
     const double rows = std::max(generic.numIndexTuples, 1.0);
     const Cost startup = kSearch * cpu_operator_cost + expanded * expansion + reranked * rerank +
                          index_other_operands_eval_cost(root, path->indexorderbys);
-    const Cost per_row = kExpansionsPerRow * (expansion + kFrontier * cpu_operator_cost) + rerank +
-                         cpu_index_tuple_cost;
+    const Cost going_on = kExpansionsPerRow * (expansion + kFrontier * cpu_operator_cost);
+    const double wanted = RowsWanted(root, info, rows);
+    const double beyond = std::max(0.0, wanted - graph.ef_search) / wanted;
+    const Cost per_row = beyond * going_on + rerank + cpu_index_tuple_cost;
 
     ScanCost cost;
     cost.startup = std::max(startup, kLeastCost);

@@ -54,6 +54,19 @@ CREATE INDEX hnsw_plan_kind ON hnsw_plan (kind);
 SELECT pg_temp.plan_of($$SELECT id FROM hnsw_plan WHERE kind < 900 ORDER BY v <-> '[1,1,1,1,1,1,1,1]' LIMIT 10$$);
 SELECT pg_temp.plan_of($$SELECT id FROM hnsw_plan WHERE kind = 7 ORDER BY v <-> '[1,1,1,1,1,1,1,1]' LIMIT 10$$);
 DROP INDEX hnsw_plan_kind;
+-- So in a small table, where going on beyond the first search would cost more than a sort of all: ef_search rows come without it.
+CREATE TABLE hnsw_plan_low AS SELECT id, id % 50 AS kind, subvector(v, 1, 3)::vector(3) AS v FROM hnsw_plan WHERE id <= 10000;
+CREATE INDEX hnsw_plan_low_v ON hnsw_plan_low USING hnsw (v vector_l2_ops);
+CREATE TABLE hnsw_plan_kinds AS SELECT kind, kind % 5 = 0 AS rare FROM generate_series(0, 49) kind;
+VACUUM ANALYZE hnsw_plan_low, hnsw_plan_kinds;
+SELECT pg_temp.plan_of($$SELECT id FROM hnsw_plan_low ORDER BY v <-> '[1,1,1]' LIMIT 20$$);
+SELECT pg_temp.plan_of($$SELECT id FROM hnsw_plan_low WHERE kind <> 49 ORDER BY v <-> '[1,1,1]' LIMIT 20$$);
+SELECT pg_temp.plan_of($$SELECT id FROM hnsw_plan_low WHERE kind = 7 ORDER BY v <-> '[1,1,1]' LIMIT 20$$);
+SELECT pg_temp.plan_of($$SELECT id FROM hnsw_plan_low ORDER BY v <-> '[1,1,1]' LIMIT 2000$$);
+-- What a join throws away counts, too.
+SELECT split_part(pg_temp.plan_of($$SELECT id FROM hnsw_plan_low JOIN hnsw_plan_kinds USING (kind) ORDER BY v <-> '[1,1,1]' LIMIT 20$$), ' > ', 3);
+SELECT split_part(pg_temp.plan_of($$SELECT id FROM hnsw_plan_low JOIN hnsw_plan_kinds USING (kind) WHERE rare ORDER BY v <-> '[1,1,1]' LIMIT 20$$), ' > ', 2);
+DROP TABLE hnsw_plan_low, hnsw_plan_kinds;
 
 -- What a query costs, before the first row and in all.
 CREATE FUNCTION pg_temp.cost_of(query text, OUT startup float8, OUT total float8) LANGUAGE plpgsql AS $$
