@@ -215,8 +215,13 @@ class VisitedSet {
     void MoveTo(NodeId *memory, size_t slots) {
         const VisitedSet old = *this;
         *this = VisitedSet(memory, slots);
-        for (size_t i = 0; i <= old.mask_; i++)
-            if (old.slots_[i] != kNoNode) Add(old.slots_[i]);
+        old.ForEach([this](NodeId id) { Add(id); });
+    }
+
+    template <class Use>
+    void ForEach(Use use) const {
+        for (size_t i = 0; i <= mask_; i++)
+            if (slots_[i] != kNoNode) use(slots_[i]);
     }
 
   private:

@@ -116,6 +116,37 @@ my ($few) = peak(sprintf($scans, 1) . "SELECT pg_sleep(0.1);");
 my ($many) = peak(sprintf($scans, 20) . "SELECT pg_sleep(0.1);");
 note("500 rescans: $few kB, 10000: $many kB");
 cmp_ok($many, '<', $few + 2048, '10,000 rescans take what 500 take');
+
+# A scan of all rows takes what its setting says, and the 128 kB of its first search. It finds nearly all of them, each once, and few
+# late; those that are come at the end, and at least nearly all rows are in order. (With the whole of them in memory it takes 4 MB.)
+sub scan_memory
+{
+    my ($memory, $order) = @_;
+    my $query = '(SELECT v FROM t WHERE id = 77)';
+    my $step = int($rows / 8);
+    my $out = $node->safe_psql(
+        'postgres', "SET work_mem = '$memory'; SET hnsw.iterative_scan = $order; SET enable_seqscan = off; SET enable_sort = off;\nBEGIN; DECLARE c CURSOR FOR SELECT id FROM t ORDER BY v <-> $query;\n"
+          . "MOVE $step IN c; SELECT 'memory', sum(total_bytes) FROM pg_backend_memory_contexts WHERE name LIKE 'hnsw scan%';\n" x 7
+          . "COMMIT;\nSELECT count(*), count(DISTINCT id), count(*) FILTER (WHERE d < before) FROM (SELECT id, d, lag(d) OVER () AS before FROM (SELECT id, v <-> $query AS d FROM t ORDER BY v <-> $query) a) b");
+    my ($most) = sort { $b <=> $a } $out =~ /^memory\|(\d+)$/mg;
+    my ($found, $distinct, $late) = $out =~ /^(\d+)\|(\d+)\|(\d+)$/m;
+    note("work_mem $memory, $order: $most bytes, $found of $rows rows, $late before which one was farther");
+    is($found, $distinct, "$memory, $order: no row twice");
+    return ($most, $found, $late);
+}
+for ([ '64kB', 64, 0.95 ], [ '256kB', 256, 0.98 ], [ '1MB', 1024, 0.99 ])
+{
+    my ($memory, $kb, $share) = @$_;
+    for my $order ('strict_order', 'relaxed_order')
+    {
+        my ($most, $found, $late) = scan_memory($memory, $order);
+        cmp_ok($most, '<=', ($kb + 128) * 1024, "$memory, $order: a scan stays within its memory");
+        cmp_ok($found, '>=', $share * $rows, "$memory, $order: and gives nearly all rows");
+        cmp_ok($late, '<=', 0.1 * $rows, "$memory, $order: most of them in order");
+    }
+}
+my (undef, $all) = scan_memory('64MB', 'strict_order');
+is($all, $rows, 'with more memory it gives all');
 my $inserts = "INSERT INTO t SELECT i, make(i, 256) FROM generate_series(1000001, %d) i;\n";
 ($few) = peak(sprintf($inserts, 1000100) . "SELECT pg_sleep(0.1);");
 ($many) = peak(sprintf($inserts, 1002000) . "SELECT pg_sleep(0.1);");

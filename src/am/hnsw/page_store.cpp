@@ -77,6 +77,11 @@ void PageStore::ForgetSeen() {
 void PageStore::AddSeen(NodeId id) {
     if (seen_.IsCrowded()) {
         const size_t slots = seen_.capacity() * 4;
+        if (slots * sizeof(NodeId) > seen_limit_) {
+            seen_.Clear();
+            seen_.Add(id);
+            return;
+        }
         auto *larger = static_cast<NodeId *>(
             MemoryContextAllocHuge(GetMemoryChunkContext(seen_memory_), slots * sizeof(NodeId)));
         seen_.MoveTo(larger, slots);

@@ -42,6 +42,10 @@ class PageStore {
         if (!graph_->shape.HasEdgeCodes()) ForgetSeen();
     }
 
+    // Of the nodes whose distance a search has computed, in a graph of node codes, so many bytes
+    // are remembered. What is forgotten is computed again.
+    void LimitSeen(Size bytes) { seen_limit_ = bytes; }
+
     // Searches in a graph of node codes also tell the range of the operator's distance.
     void Measure(const QueryVector &query) { measured_ = &query; }
 
@@ -158,6 +162,7 @@ class PageStore {
     // With node codes: the nodes whose distance this search has computed.
     VisitedSet seen_{nullptr, 0, 0};
     NodeId *seen_memory_ = nullptr;
+    Size seen_limit_ = std::numeric_limits<Size>::max();
     const QueryVector *measured_ = nullptr;
 };
 static_assert(GraphStore<PageStore>);

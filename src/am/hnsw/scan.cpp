@@ -12,9 +12,11 @@
 // snapshot does not see.
 
 #include "am/hnsw/frontier.h"
+#include "am/hnsw/held_back.h"
 #include "am/hnsw/hnsw.h"
 #include "am/hnsw/node_vector.h"
 #include "am/hnsw/page_store.h"
+#include "am/hnsw/seen_nodes.h"
 #include "am/options.h"
 #include "am/rows.h"
 
@@ -26,25 +28,15 @@ namespace {
 
 constexpr int64 kFirstRows = 10;  // go out before the search goes on, if most nodes have rows
 constexpr int64 kAhead = 3;       // nodes found for each that goes out, once the search goes on
+constexpr int64 kPart = 4;        // of a full queue that goes out before the search goes on
 
 // Of a scan's memory. A rescan keeps it, and most searches take no more.
 constexpr Size kFirstBlock = 64 * 1024;
 
-// A node in the queue.
-struct Found {
-    double low;
-    double high;
-    NodeLink link;
-    NodeLink duplicates;
-    RowId row;
-    bool from_copy;  // the range is that of the copy
-    double floor;    // as `low`, but by the copy alone
-};
-
 struct ScanState {
     MemoryContext context;  // of one search: reset by a rescan
     bool started;
-    bool exhausted;  // the whole graph has been seen
+    bool exhausted;  // the whole graph has been seen, or no memory is left to see more
     bool finished;
     uint64_t build_id;
     int ef_search;
@@ -53,7 +45,8 @@ struct ScanState {
     SearchMemory search;
 
     Found *queue;  // a heap, the smallest `low` on top
-    int queued, queue_capacity;
+    int64 queued, queue_capacity;
+    int64 most_queued;        // beyond so many the search does not go on
     int64 emitted;            // nodes that have gone out
     int64 emit_limit;         // so many before the search goes on
     BlockNumber heap_blocks;  // of the table, at least
@@ -67,18 +60,19 @@ struct ScanState {
     uint64_t duplicate_steps;
 
     // In strict order: found after farther rows went out. They come last, if the scan gets there.
-    Found *late;
-    int late_count, late_capacity;
+    HeldBack late;
     bool finishing;  // with those
 
-    // For going on: everything expanded so far, and, once it has gone on, the candidates left.
-    NodeId *visited;
-    size_t visited_slots, visited_count;
+    // What the first search has expanded. Once the search has gone on: all that it has expanded,
+    // and the candidates left.
     NodeLink *expanded;
-    int64 expanded_count, expanded_capacity;
+    int64 expanded_capacity;
+    int64 expanded_count;
     int64 found_count;  // of them, those that have rows
     bool collecting;
+    SeenNodes seen;
     Frontier frontier;
+    MemoryContext step_context;  // while it goes on
 };
 
 bool LaterFound(const Found &a, const Found &b) {
@@ -86,32 +80,37 @@ bool LaterFound(const Found &a, const Found &b) {
     return a.link.id > b.link.id;
 }
 
+// Adds to an array that grows: by doubling, but not beyond `most` unless it must.
 template <class T>
-T *Grow(ScanState *state, T *array, int64 count, int64 capacity) {
-    auto *larger = static_cast<T *>(MemoryContextAllocHuge(state->context, capacity * sizeof(T)));
-    if (count > 0) memcpy(larger, array, count * sizeof(T));
-    if (array != nullptr) pfree(array);
-    return larger;
-}
-
-template <class T, class Count>
-void Append(ScanState *state, T **array, Count *count, Count *capacity, const T &item) {
+void Append(ScanState *state, T **array, int64 *count, int64 *capacity, int64 most, const T &item) {
+    constexpr int64 kFirst = 256;
     if (*count == *capacity) {
-        *capacity = std::max<Count>(256, *capacity * 2);
-        *array = Grow(state, *array, *count, *capacity);
+        const int64 doubled = std::max(kFirst, *capacity * 2);
+        *capacity = *capacity < most ? std::min(doubled, most) : doubled;
+        const Size bytes = static_cast<Size>(*capacity) * sizeof(T);
+        *array = static_cast<T *>(*array == nullptr ? MemoryContextAllocHuge(state->context, bytes)
+                                                    : repalloc_huge(*array, bytes));
     }
     (*array)[(*count)++] = item;
 }
 
+// At the end of the queue.
+void Append(ScanState *state, const Found &found) {
+    Append(state, &state->queue, &state->queued, &state->queue_capacity, state->most_queued, found);
+}
+
 void Enqueue(ScanState *state, const Found &found) {
-    Append(state, &state->queue, &state->queued, &state->queue_capacity, found);
+    Append(state, found);
     std::push_heap(state->queue, state->queue + state->queued, LaterFound);
 }
 
 // Notes a node; the caller makes a heap of the queue again.
 void Visit(const Graph &graph, ScanState *state, const Expansion &expansion) {
-    Append(state, &state->expanded, &state->expanded_count, &state->expanded_capacity,
-           expansion.link);
+    if (state->collecting)
+        state->expanded_count++;
+    else
+        Append(state, &state->expanded, &state->expanded_count, &state->expanded_capacity,
+               PG_INT64_MAX, expansion.link);
     if (!expansion.live || (!expansion.row && !expansion.next)) return;
     const bool coded = graph.shape.HasEdgeCodes();
     const DistanceRange range =
@@ -120,7 +119,7 @@ void Visit(const Graph &graph, ScanState *state, const Expansion &expansion) {
               : DistanceRange{expansion.low, expansion.high};
     const Found found = {range.low,     range.high, expansion.link, expansion.next,
                          expansion.row, !coded,     range.low};
-    Append(state, &state->queue, &state->queued, &state->queue_capacity, found);
+    Append(state, found);
     state->found_count++;
 }
 
@@ -128,7 +127,7 @@ void Visit(const Graph &graph, ScanState *state, const Expansion &expansion) {
 // which order, then makes a heap.
 void OrderQueue(const Graph &graph, Relation index, ScanState *state) {
     constexpr int kSoon = 16;
-    const int soon = std::min(state->queued, kSoon);
+    const int soon = static_cast<int>(std::min<int64>(state->queued, kSoon));
     const auto nearer = [](const Found &a, const Found &b) { return LaterFound(b, a); };
     std::partial_sort(state->queue, state->queue + soon, state->queue + state->queued, nearer);
     double reached = -std::numeric_limits<double>::infinity();
@@ -184,65 +183,74 @@ void Search(const Graph &graph, Relation index, const Entry &entry, ScanState *s
     OrderQueue(graph, index, state);
 }
 
-int64 FrontierLimit() {
-    const double bytes = work_mem * 1024.0 * pg::HnswScanMemMultiplier();
-    return static_cast<int64>(std::max(bytes / sizeof(Candidate), 1024.0));
+// What a scan that goes on may take, beside its first search, and how it is divided: a bit for each
+// node of a large index is the one thing that cannot be made smaller.
+Size MemoryLimit() { return static_cast<Size>(work_mem * 1024.0 * pg::HnswScanMemMultiplier()); }
+Size SeenBytes() { return MemoryLimit() / 16 * 8; }
+Size FrontierBytes() { return MemoryLimit() / 16 * 3; }
+Size QueueBytes() { return MemoryLimit() / 16 * 3; }
+Size LateBytes() { return MemoryLimit() / 16; }
+Size StoreBytes() { return MemoryLimit() / 16; }
+
+int64 RowsIn(Size bytes) {
+    constexpr Size kLeast = 64;
+    return static_cast<int64>(std::max(bytes / sizeof(Found), kLeast));
 }
 
-void AddToFrontier(ScanState *state, const Expansion &expansion, const VisitedSet &visited) {
+void AddToFrontier(ScanState *state, const Expansion &expansion) {
     for (int i = 0; i < expansion.count; i++)
-        if (!visited.Contains(expansion.neighbors[i].id))
+        if (!state->seen.Contains(expansion.neighbors[i].id))
             state->frontier.Push(expansion.neighbors[i]);
 }
 
-// Goes on with the most promising candidates that the searches so far have not expanded. The first
-// search does not remember them, since most scans end with it: so its nodes are looked at again.
-// Stops when so many nodes that have rows have been found in all, or hnsw.max_scan_tuples expanded.
+// The first search does not remember its candidates, since most scans end with it: so its nodes are
+// looked at again.
+void Collect(PageStore &store, ScanState *state) {
+    constexpr int64 kLeastCandidates = 1024;
+    state->frontier.Open(
+        state->context,
+        std::max(static_cast<int64>(FrontierBytes() / sizeof(Candidate)), kLeastCandidates));
+    state->seen.Open(state->context, SeenBytes(), static_cast<size_t>(state->expanded_count));
+    for (int64 i = 0; i < state->expanded_count; i++) state->seen.Add(state->expanded[i].id);
+    for (int64 i = 0; i < state->expanded_count; i++) {
+        CHECK_FOR_INTERRUPTS();
+        if (store.Expand(state->expanded[i], std::numeric_limits<float>::infinity(),
+                         state->search.expansion))
+            AddToFrontier(state, *state->search.expansion);
+    }
+    if (state->expanded != nullptr) pfree(state->expanded);
+    state->expanded = nullptr;
+    state->collecting = true;
+}
+
+// Goes on with the most promising candidates that the searches so far have not expanded. Stops when
+// so many nodes that have rows have been found in all, or hnsw.max_scan_tuples expanded, or as many
+// wait in the queue as there is memory for.
 void SearchOn(const Graph &graph, Relation index, ScanState *state, int64 wanted) {
     PageStore store(index, graph);
+    store.LimitSeen(StoreBytes());
     store.Aim(state->graph_query, 0);
     store.Measure(state->query);
-    constexpr float kInfinity = std::numeric_limits<float>::infinity();
-    if (!state->collecting) {
-        state->visited_slots = std::bit_ceil(static_cast<size_t>(state->expanded_count) * 4 + 1024);
-        state->visited = static_cast<NodeId *>(
-            MemoryContextAllocHuge(state->context, state->visited_slots * sizeof(NodeId)));
-    }
-    VisitedSet visited(state->visited, state->visited_slots, state->visited_count);
-    if (!state->collecting) {
-        state->frontier.Open(state->context, FrontierLimit());
-        visited.Clear();
-        for (int64 i = 0; i < state->expanded_count; i++) visited.Add(state->expanded[i].id);
-        for (int64 i = 0; i < state->expanded_count; i++) {
-            CHECK_FOR_INTERRUPTS();
-            if (store.Expand(state->expanded[i], kInfinity, state->search.expansion))
-                AddToFrontier(state, *state->search.expansion, visited);
-        }
-        state->collecting = true;
-    }
+    if (!state->collecting) Collect(store, state);
     while (state->found_count < wanted && state->expanded_count < pg::HnswMaxScanTuples() &&
-           !state->frontier.IsEmpty()) {
+           state->queued < state->most_queued && !state->frontier.IsEmpty()) {
         const NodeLink link = state->frontier.Pop().Link();
-        if (visited.IsCrowded()) {
-            const size_t slots = state->visited_slots * 4;
-            auto *larger = static_cast<NodeId *>(
-                MemoryContextAllocHuge(state->context, slots * sizeof(NodeId)));
-            visited.MoveTo(larger, slots);
-            pfree(state->visited);
-            state->visited = larger;
-            state->visited_slots = slots;
+        store.CheckExists(link.id);
+        if (!state->seen.MakeRoom(store.nodes())) {
+            state->exhausted = true;
+            break;
         }
-        if (!visited.Add(link.id)) continue;
+        if (!state->seen.Add(link.id)) continue;
         CHECK_FOR_INTERRUPTS();
         if (const NodeLink next = state->frontier.Next()) store.Prefetch(next);
-        if (!store.Expand(link, kInfinity, state->search.expansion)) continue;
+        if (!store.Expand(link, std::numeric_limits<float>::infinity(), state->search.expansion))
+            continue;
         state->search.expansion->link = link;
         Visit(graph, state, *state->search.expansion);
-        AddToFrontier(state, *state->search.expansion, visited);
+        AddToFrontier(state, *state->search.expansion);
     }
     OrderQueue(graph, index, state);
-    state->visited_count = visited.count();
-    state->exhausted = state->frontier.IsEmpty();
+    state->exhausted |= state->frontier.IsEmpty();
 }
 
 // Reads the copy of the queue's head, if its range is not from there, and puts it back.
@@ -375,6 +383,8 @@ void Start(IndexScanDesc scan, ScanState *state) {
     state->graph_query = GraphQueryOf(graph, state->query);
     state->search = NewSearchMemory(SearchWidthFor(graph.shape, state->ef_search));
     state->last = state->reached = -std::numeric_limits<double>::infinity();
+    state->most_queued = std::max<int64>(RowsIn(QueueBytes()), 2 * state->ef_search);
+    state->late.Open(state->context, RowsIn(LateBytes()));
     Search(graph, index, entry, state);
     // The last rows of a pool are not the next nearest: some are from the way there. And in few
     // dimensions neighbourhoods overlap so much that it fills with repetitions; after many deletes,
@@ -396,7 +406,7 @@ void Start(IndexScanDesc scan, ScanState *state) {
 bool HeadIsCertain(const ScanState *state) {
     const Found &head = state->queue[0];
     // The next smallest of a heap is one of these.
-    for (int i = 1; i < std::min(state->queued, 3); i++)
+    for (int i = 1; i < std::min<int64>(state->queued, 3); i++)
         if (!(head.high < state->queue[i].low)) return false;
     return std::isfinite(head.high) && std::max(state->reached, state->last) <= head.low;
 }
@@ -422,7 +432,7 @@ bool TakeHead(const Graph &graph, IndexScanDesc scan, ScanState *state) {
             (state->reached > found.low || (state->queued > 0 && state->queue[0].low < found.high));
         if (found.low < state->last) {
             if (!state->finishing && pg::HnswIterativeScan() == pg::IterativeScan::kStrictOrder) {
-                Append(state, &state->late, &state->late_count, &state->late_capacity, found);
+                state->late.Add(found);
                 continue;
             }
             // The executor takes no number smaller than the one before.
@@ -442,16 +452,32 @@ bool TakeHead(const Graph &graph, IndexScanDesc scan, ScanState *state) {
 }
 
 void Continue(const Graph &graph, Relation index, ScanState *state, int64 wanted) {
-    const MemoryContext before = MemoryContextSwitchTo(state->context);
+    if (state->step_context == nullptr)
+        state->step_context =
+            AllocSetContextCreate(state->context, "hnsw scan step", ALLOCSET_SMALL_SIZES);
+    const MemoryContext before = MemoryContextSwitchTo(state->step_context);
     pg::PausePoint(pg::PausePlace::kScanGoesOn);
     SearchOn(graph, index, state, wanted);
     MemoryContextSwitchTo(before);
+    MemoryContextReset(state->step_context);
+}
+
+// The rows that were held back, some at a time. False if there are none left.
+bool TakeLate(ScanState *state) {
+    if (state->late.IsEmpty()) return false;
+    state->finishing = true;
+    state->emit_limit = PG_INT64_MAX;
+    state->last = -std::numeric_limits<double>::infinity();
+    int64 count;
+    const Found *late = state->late.Take(&count);
+    for (int64 i = 0; i < count; i++) Enqueue(state, late[i]);
+    return true;
 }
 
 // More rows are wanted than have been found, or than may go out before the search is further on.
 // False if there are no more.
 bool GoOn(const Graph &graph, IndexScanDesc scan, ScanState *state) {
-    if (state->finishing) return false;
+    if (state->finishing) return TakeLate(state);
     // As many rows as candidates were asked for, even so.
     if (pg::HnswIterativeScan() == pg::IterativeScan::kOff) {
         if (state->emit_limit >= state->ef_search) return false;
@@ -466,18 +492,18 @@ bool GoOn(const Graph &graph, IndexScanDesc scan, ScanState *state) {
         const int64 rows = state->emitted + std::max<int64>(state->ef_search, state->emitted / 2);
         Continue(graph, scan->indexRelation, state,
                  std::max(kAhead * rows, state->found_count) + state->search.width);
-        state->emit_limit = state->exhausted ? PG_INT64_MAX : rows;
+        // Where there is no memory for that, they are looked for less far ahead.
+        const int64 part = state->emitted + std::max<int64>(state->queued / kPart, 1);
+        state->emit_limit = state->exhausted                      ? PG_INT64_MAX
+                            : state->queued >= state->most_queued ? std::min(rows, part)
+                                                                  : rows;
         return true;
     }
     if (state->queued > 0 && state->emit_limit < PG_INT64_MAX) {
         state->emit_limit = PG_INT64_MAX;
         return true;
     }
-    if (state->late_count == 0) return false;
-    state->finishing = true;
-    state->last = -std::numeric_limits<double>::infinity();
-    for (int i = 0; i < state->late_count; i++) Enqueue(state, state->late[i]);
-    return true;
+    return TakeLate(state);
 }
 
 }  // namespace
@@ -500,6 +526,7 @@ IndexScanDesc BeginScan(Relation index, int nkeys, int norderbys) {
 void Rescan(IndexScanDesc scan, ScanKey orderbys, int norderbys) {
     auto *state = static_cast<ScanState *>(scan->opaque);
     const MemoryContext context = state->context;
+    state->late.Close();
     MemoryContextReset(context);
     *state = {};
     state->context = context;
@@ -532,6 +559,7 @@ bool GetTuple(IndexScanDesc scan, ScanDirection direction) {
 
 void EndScan(IndexScanDesc scan) {
     auto *state = static_cast<ScanState *>(scan->opaque);
+    state->late.Close();
     MemoryContextDelete(state->context);
     pfree(state);
     scan->opaque = nullptr;
