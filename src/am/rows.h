@@ -23,11 +23,13 @@ inline ItemPointerData ToItemPointer(RowId row) {
     return tid;
 }
 
+// Without a callback, none.
 class DeadRows {
   public:
     DeadRows(IndexBulkDeleteCallback callback, void *state) : callback_(callback), state_(state) {}
 
     bool Has(RowId row) const {
+        if (callback_ == nullptr) return false;
         ItemPointerData tid = ToItemPointer(row);
         return callback_(&tid, state_);
     }

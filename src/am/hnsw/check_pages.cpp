@@ -12,6 +12,8 @@ const char *Checker::MetaFault(const MetaPage &meta) {
     if (meta.ef_construction < 1) return "its ef_construction is impossible";
     if (meta.attribute_bytes != 0 || meta.reserved3 != 0)
         return "bytes that are reserved are not zero in it";
+    if (IsOfTheFuture(meta.last_stamp))
+        return "its stamp of tombstones is of a transaction that is yet to come";
     for (const uint8_t byte : meta.reserved)
         if (byte != 0) return "bytes that are reserved are not zero in it";
     const OperatorClass &opclass = OperatorClassOf(index_);

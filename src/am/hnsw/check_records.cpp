@@ -120,13 +120,16 @@ void Checker::CheckEdgeNumbers(NodeId id, const NodeRecord &record) {
     if (twice != sorted + count) Error(id, "two edges lead to node %u", *twice);
 }
 
-void Checker::CheckTombstone(NodeId id, uint64_t delete_xid) {
-    const uint64_t next = U64FromFullTransactionId(ReadNextFullTransactionId());
+bool Checker::IsOfTheFuture(uint64_t xid) {
     // A crash may take the counter back behind transactions that had not written anything.
     constexpr uint64_t kForgotten = 1 << 24;
-    if (delete_xid > next + kForgotten)
+    return xid > U64FromFullTransactionId(ReadNextFullTransactionId()) + kForgotten;
+}
+
+void Checker::CheckTombstone(NodeId id, uint64_t delete_xid) {
+    if (IsOfTheFuture(delete_xid))
         Error(id, "a tombstone is from transaction " UINT64_FORMAT ", the next is " UINT64_FORMAT,
-              delete_xid, next);
+              delete_xid, U64FromFullTransactionId(ReadNextFullTransactionId()));
 }
 
 void Checker::CheckDuplicates(NodeId id, const DuplicatesRecord &record) {

@@ -85,6 +85,7 @@ class Checker {
     void CheckNode(NodeId id, const NodeRecord &record);
     void CheckNumbers(NodeId id, const NodeRecord &record);
     void CheckEdgeNumbers(NodeId id, const NodeRecord &record);
+    static bool IsOfTheFuture(uint64_t xid);
     void CheckTombstone(NodeId id, uint64_t delete_xid);
     void CheckDuplicates(NodeId id, const DuplicatesRecord &record);
     void NoteRow(NodeId slot, NodeId node, RowId row);

@@ -15,7 +15,8 @@ constexpr uint32_t kFormatVersion = 2;
 constexpr BlockNumber kMetaBlock = 0;
 constexpr BlockNumber kCentreBlock = 1;
 
-// The content of block 0. Written by the build; afterwards only the entry changes.
+// The content of block 0. Written by the build; afterwards only the entry changes, and what VACUUM
+// leaves to the next one.
 struct MetaPage {
     uint32_t magic;
     uint32_t version;
@@ -49,10 +50,15 @@ struct MetaPage {
 
     float longest;  // for the inner product, see Graph
 
-    uint8_t reserved[160];
+    // The latest stamp of a tombstone that is still there, or 0: a VACUUM that finds nothing dead
+    // has slots to free once no transaction before it is left. A hint: a crash may lose it.
+    uint64_t last_stamp;
+
+    uint8_t reserved[152];
 };
 static_assert(std::is_trivially_copyable_v<MetaPage> && std::is_standard_layout_v<MetaPage>);
-static_assert(offsetof(MetaPage, entry) == 68 && sizeof(MetaPage) == 240);
+static_assert(offsetof(MetaPage, entry) == 68 && offsetof(MetaPage, last_stamp) == 80);
+static_assert(sizeof(MetaPage) == 240);
 static_assert(sizeof(MetaPage) <= store::kPageCapacity);
 
 // Where the nodes and their copies lie. After the metapage and the centre come groups of blocks of

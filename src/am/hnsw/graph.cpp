@@ -343,6 +343,18 @@ Entry RaiseEntry(Relation index, NodeLink link, int level) {
     return entry;
 }
 
+uint64_t ReadLastStamp(Relation index) { return ReadMeta(index).last_stamp; }
+
+void WriteLastStamp(Relation index, uint64_t stamp) {
+    store::PageRef page = store::OpenExclusive(index, kMetaBlock, store::PageKind::kMeta);
+    if (reinterpret_cast<const MetaPage *>(page.content)->last_stamp != stamp) {
+        store::PageEdit edit(index);
+        reinterpret_cast<MetaPage *>(edit.Change(page))->last_stamp = stamp;
+        edit.Commit();
+    }
+    store::Close(page);
+}
+
 void SettleLongest(Relation index, float length) {
     // Most of those to come are not longer than so many times the first.
     constexpr float kTimesFirst = 1.75;

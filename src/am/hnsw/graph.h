@@ -71,6 +71,10 @@ const char *FindNodeFault(const MetaPage &meta);
 // entry is then.
 Entry RaiseEntry(Relation index, NodeLink link, int level);
 
+// The metapage's last_stamp.
+uint64_t ReadLastStamp(Relation index);
+void WriteLastStamp(Relation index, uint64_t stamp);
+
 // True of a graph for the inner product that was made over no rows, until the first is inserted.
 inline bool LacksLongest(const Graph &graph) {
     return graph.shape.has_excesses && graph.longest == 0;

@@ -98,6 +98,11 @@ void Vacuum::StampTombstones() {
     for (BlockNumber block = graph_.layout.first_group; block < blocks_; block++) {
         if (!(unstamped_[block / 8] >> block % 8 & 1)) continue;
         VacuumDelayPoint();
+        // Before the first is stamped: what a crash leaves of this is found, too.
+        if (last_stamp_ != xid) {
+            last_stamp_ = xid;
+            LeaveStamp();
+        }
         store::PageRef page = OpenExclusive(block);
         store::PageEdit edit(index_);
         char *content = edit.Change(page);
@@ -114,6 +119,9 @@ void Vacuum::StampTombstones() {
     }
 }
 
+// For a VACUUM that finds nothing dead.
+void Vacuum::LeaveStamp() { WriteLastStamp(index_, last_stamp_); }
+
 void Vacuum::Finish(IndexBulkDeleteResult *stats) {
     if (found_space_) IndexFreeSpaceMapVacuum(index_);
     stats->estimated_count = false;
@@ -122,37 +130,54 @@ void Vacuum::Finish(IndexBulkDeleteResult *stats) {
     stats->pages_deleted = stats->pages_free = static_cast<BlockNumber>(empty_pages_);
 }
 
-IndexBulkDeleteResult *BulkDelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
-                                  IndexBulkDeleteCallback callback, void *state) {
-    if (stats == nullptr)
-        stats = static_cast<IndexBulkDeleteResult *>(palloc0(sizeof(IndexBulkDeleteResult)));
+namespace {
+
+void RunPasses(const IndexVacuumInfo *info, IndexBulkDeleteResult *stats, const DeadRows &dead_rows,
+               bool mends) {
     const MemoryContext context =
         AllocSetContextCreate(CurrentMemoryContext, "hnsw vacuum", ALLOCSET_DEFAULT_SIZES);
     const MemoryContext before = MemoryContextSwitchTo(context);
     Vacuum vacuum(info);
     pg::PausePoint(pg::PausePlace::kVacuumBegins);
-    vacuum.RemoveRows(DeadRows(callback, state));
+    vacuum.RemoveRows(dead_rows);
     pg::PausePoint(pg::PausePlace::kVacuumHasRemoved);
-    // CREATE INDEX CONCURRENTLY, which only wants to hear of all rows, is the one caller that
-    // reports progress.
-    if (!info->report_progress && vacuum.NeedsMending()) {
+    if (mends && vacuum.NeedsMending()) {
         vacuum.Mend();
         pg::PausePoint(pg::PausePlace::kVacuumFreesSlots);
         vacuum.FreeSlots();
     }
+    if (mends) vacuum.LeaveStamp();
     vacuum.Finish(stats);
     MemoryContextSwitchTo(before);
     MemoryContextDelete(context);
+}
+
+}  // namespace
+
+IndexBulkDeleteResult *BulkDelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
+                                  IndexBulkDeleteCallback callback, void *state) {
+    if (stats == nullptr)
+        stats = static_cast<IndexBulkDeleteResult *>(palloc0(sizeof(IndexBulkDeleteResult)));
+    // CREATE INDEX CONCURRENTLY, which only wants to hear of all rows, is the one caller that
+    // reports progress.
+    RunPasses(info, stats, DeadRows(callback, state), !info->report_progress);
     return stats;
 }
 
-// Where nothing has died the pages are not looked at: there is nothing to be gained from it.
+// Where nothing has died the pages are looked at only if an earlier VACUUM has left slots that can
+// be freed by now.
 IndexBulkDeleteResult *VacuumCleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats) {
     if (info->analyze_only) return stats;
     if (stats == nullptr) {
         stats = static_cast<IndexBulkDeleteResult *>(palloc0(sizeof(IndexBulkDeleteResult)));
-        stats->estimated_count = true;
-        stats->num_index_tuples = std::max<double>(0, info->index->rd_rel->reltuples);
+        const uint64_t stamp = ReadLastStamp(info->index);
+        if (stamp != 0 && FullTransactionIdPrecedes(FullTransactionIdFromU64(stamp),
+                                                    HorizonOf(TableOfVacuum(info)))) {
+            RunPasses(info, stats, DeadRows(nullptr, nullptr), true);
+        } else {
+            stats->estimated_count = true;
+            stats->num_index_tuples = std::max<double>(0, info->index->rd_rel->reltuples);
+        }
     }
     stats->num_pages = RelationGetNumberOfBlocks(info->index);
     return stats;

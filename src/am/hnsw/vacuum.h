@@ -61,6 +61,10 @@ struct SlotHead {
     NodeLink Next() const { return kind() == SlotKind::kNode ? node.Next() : duplicates.Next(); }
 };
 
+// Whoever began before it may still run. As of now: what is asked for in the middle of a pass may
+// know of an insert's end, whose node was put on a page that the pass had left behind.
+FullTransactionId HorizonOf(Relation table);
+
 class Vacuum {
   public:
     explicit Vacuum(const IndexVacuumInfo *info)
@@ -88,6 +92,7 @@ class Vacuum {
     }
     void Mend();
     void FreeSlots();
+    void LeaveStamp();
     void Finish(IndexBulkDeleteResult *stats);
 
   private:
@@ -212,6 +217,7 @@ class Vacuum {
     FullTransactionId horizon_ = InvalidFullTransactionId;  // when the first pass began
     FullTransactionId newest_removable_ = InvalidFullTransactionId;
     BlockNumber removable_block_ = InvalidBlockNumber;
+    uint64_t last_stamp_ = 0;  // of the tombstones that are too new to be freed
     List<UpperNode> upper_;
     List<LevelNode> unlinked_;
     List<NodeLink> continuations_;  // old enough that their nodes would be there

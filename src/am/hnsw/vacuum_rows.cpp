@@ -7,11 +7,7 @@
 
 namespace vecx::hnsw {
 
-namespace {
-
-// Whoever began before it may still run. As of now: what is asked for in the middle of a pass may
-// know of an insert's end, whose node was put on a page that the pass had left behind.
-FullTransactionId Horizon(Relation table) {
+FullTransactionId HorizonOf(Relation table) {
     const FullTransactionId next = ReadNextFullTransactionId();
     const TransactionId oldest = GetOldestNonRemovableTransactionId(table);
     const uint32 epoch = EpochFromFullTransactionId(next);
@@ -19,10 +15,8 @@ FullTransactionId Horizon(Relation table) {
         oldest > XidFromFullTransactionId(next) ? epoch - 1 : epoch, oldest);
 }
 
-}  // namespace
-
 void Vacuum::RemoveRows(const DeadRows &dead_rows) {
-    horizon_ = Horizon(table_);
+    horizon_ = HorizonOf(table_);
     NodeBlocks blocks(index_, graph_.layout, blocks_);
     for (BlockNumber block; (block = blocks.Next()) != InvalidBlockNumber;) {
         VacuumDelayPoint();
@@ -147,7 +141,10 @@ void Vacuum::NoteTombstone(BlockNumber block, uint64_t delete_xid) {
     tombstones_++;
     if (delete_xid == kNotStamped) return NoteUnstamped(block);
     const FullTransactionId xid = FullTransactionIdFromU64(delete_xid);
-    if (!FullTransactionIdPrecedes(xid, horizon_)) return;
+    if (!FullTransactionIdPrecedes(xid, horizon_)) {
+        last_stamp_ = std::max(last_stamp_, delete_xid);
+        return;
+    }
     freeable_[block / 8] |= static_cast<uint8>(1 << block % 8);
     if (FullTransactionIdPrecedes(newest_removable_, xid)) {
         newest_removable_ = xid;
