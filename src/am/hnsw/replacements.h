@@ -23,7 +23,7 @@ class Replacements {
     // Of records with so many edges; memory from the current context.
     explicit Replacements(int edges) {
         const auto most = static_cast<Size>(edges) * (edges + 1);
-        const Size slots = std::bit_ceil(2 * most);
+        const Size slots = std::bit_ceil(4 * most);
         mask_ = static_cast<uint32_t>(slots - 1);
         places_ = static_cast<Place *>(MemoryContextAllocExtended(
             CurrentMemoryContext, slots * sizeof(Place), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
@@ -36,8 +36,13 @@ class Replacements {
         count_ = 0;
     }
 
-    // A neighbour already, or the node itself.
-    void Exclude(NodeId id) { *Find(id) = {id, round_, kExcluded}; }
+    // A neighbour already, or the node itself, or one that died. False if it was excluded before.
+    bool Exclude(NodeId id) {
+        Place *place = Find(id);
+        const bool before = place->round == round_ && place->item == kExcluded;
+        *place = {id, round_, kExcluded};
+        return !before;
+    }
 
     // The same node comes from several of those that died, each with an estimate of its own.
     void Add(NodeLink link, float distance, bool kept) {

@@ -177,6 +177,7 @@ class Vacuum {
     }
     void MeasureFrom(NodeId id, const NodeRecord &record);
     bool CollectFrom(const NodeRecord &record, NodeLink link);
+    void CollectBehind(const NodeRecord &record, NodeLink link, int64 most);
     void CollectByEstimates(const NodeRecord &dead, const Sq8View &own);
     void MeasureReplacements();
     void OfferReplacements(const NodeRecord &record, int64 most);
@@ -243,7 +244,8 @@ class Vacuum {
     OwnCache *owns_;
     // Of the record at hand, when measured_ says so.
     bool measured_;
-    Sq8View own_;  // its vector; node_ the same, dequantized
+    NodeLink lost_[kMaxEdges];  // the ends of the edges that it loses
+    Sq8View own_;               // its vector; node_ the same, dequantized
     GraphQuery query_;
     Replacements *replacements_;
 };

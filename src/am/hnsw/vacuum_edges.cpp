@@ -9,6 +9,8 @@ namespace {
 // So many replacements are offered for each edge that is lost. With all that there are, a node
 // would be as well linked as a new one; with these it nearly is, and reads a quarter of the pages.
 constexpr int64 kOffersPerEdge = 4;
+// With so few edges, each counts: a node that has lost half of them is linked anew by a search.
+constexpr int kFewEdges = 16;
 
 // Where ids are looked at in memory alone.
 constexpr uint64_t kNodesBetweenInterrupts = 1 << 20;
@@ -189,7 +191,15 @@ bool Vacuum::MendRecord(NodeId id, const NodeRecord &record) {
     measured_ = false;
     const int cleared = ClearDeadEdges(id, record);
     if (cleared == 0) return false;
-    if (measured_) OfferReplacements(record, kOffersPerEdge * cleared);
+    if (measured_) {
+        const int64 most = kOffersPerEdge * cleared;
+        for (int i = 0; i < cleared; i++) CollectBehind(record, lost_[i], most);
+        OfferReplacements(record, most);
+    }
+    if (shape_.edges <= kFewEdges && cleared * 2 >= shape_.edges) {
+        lonely_.Append({{id, record.header().generation}, record.header().level});
+        return true;
+    }
     for (int slot = 0; slot < shape_.edges; slot++)
         if (record.Link(slot)) return true;
     lonely_.Append({{id, record.header().generation}, record.header().level});
@@ -204,7 +214,7 @@ int Vacuum::ClearDeadEdges(NodeId id, const NodeRecord &record) {
         MeasureFrom(id, record);
         if (!CollectFrom(record, link)) continue;
         record.ClearEdge(slot);
-        cleared++;
+        lost_[cleared++] = link;
     }
     return cleared;
 }
@@ -245,6 +255,26 @@ bool Vacuum::CollectFrom(const NodeRecord &record, NodeLink link) {
     }
     store::Close(page);
     return !live;
+}
+
+// Where most nodes have died, those that neighbours of a tombstone have led to, too: until there
+// are as many as can be offered.
+void Vacuum::CollectBehind(const NodeRecord &record, NodeLink link, int64 most) {
+    if (replacements_->count() >= most || !Exists(link.id)) return;
+    NodeLink behind[kMaxEdges];
+    int count = 0;
+    store::PageRef page = OpenShared(graph_.layout.NodeBlock(link.id));
+    if (!page.fresh) {
+        const NodeRecord dead = RecordAt(page.content, link.id);
+        const NodeHeader &header = dead.header();
+        if (header.kind == SlotKind::kNode && header.generation == link.generation)
+            for (int slot = 0; slot < shape_.edges; slot++)
+                if (dead.Link(slot) && IsSuspect(dead.Link(slot)))
+                    behind[count++] = dead.Link(slot);
+    }
+    store::Close(page);
+    for (int i = 0; i < count && replacements_->count() < most; i++)
+        if (replacements_->Exclude(behind[i].id)) CollectFrom(record, behind[i]);
 }
 
 // With edge codes by the estimates that it makes; with node codes they are measured later.
