@@ -14,23 +14,27 @@ namespace vecx::pg {
 
 // The specs use the numbers.
 enum class PausePlace : uint32 {
-    kSearchReadsNode = 1,    // with the link in hand, before the node is read
-    kInsertHasChosen = 2,    // the neighbours, on all levels; nothing is written
+    kSearchReadsNode = 1,    // with the link in hand, before the node or extent is read
+    kInsertHasChosen = 2,    // the neighbours, on all levels; or the lists; nothing is written
     kInsertHasWritten = 3,   // the node, on all levels; nothing leads to it
     kInsertWasTaken = 4,     // by one neighbour; others may follow
     kInsertEnters = 5,       // all is done but the entry
     kInsertJoins = 6,        // a node of equal vector was found; the row is not yet there
     kInsertContinues = 7,    // the rest of a long vector is written, its node is not
-    kIndexGrows = 8,         // its length was read, and blocks are to be added
-    kIndexHasGrown = 9,      // by blocks of zeros of which nobody has been told
+    kIndexGrows = 8,         // its length was read, and blocks are to be added; or a list is full
+    kIndexHasGrown = 9,      // by blocks of zeros of which nobody has been told; or a free extent
     kVacuumBegins = 10,      // the index is measured, no row is removed
     kVacuumHasRemoved = 11,  // rows; also where CREATE INDEX CONCURRENTLY asks for them
     kVacuumMendsEdges = 12,  // chains and the entry are mended
     kVacuumFreesSlots = 13,
-    kScanHasFound = 14,  // the first search is over, no row has gone out
-    kScanReturns = 15,   // a row was chosen; the executor has not seen it
-    kScanGoesOn = 16,    // what was found has gone out
-    kBuildWrites = 17,   // the table was read, the index is empty
+    kScanHasFound = 14,         // the first search is over, no row has gone out
+    kScanReturns = 15,          // a row was chosen; the executor has not seen it
+    kScanGoesOn = 16,           // what was found has gone out
+    kBuildWrites = 17,          // the table was read, the index is empty
+    kVacuumRetires = 18,        // an extent in which no row was found
+    kTrainingHasRead = 19,      // the rows of the one list there is
+    kTrainingHasWritten = 20,   // the new lists, which nobody knows
+    kTrainingChangesOver = 21,  // the rows that came meanwhile are in both
 };
 
 #ifdef VECX_PAUSE_POINTS

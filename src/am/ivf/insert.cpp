@@ -10,6 +10,7 @@
 #include "am/ivf/ivf.h"
 #include "am/rows.h"
 
+#include "pg/pause_point.h"
 #include "store/log.h"
 
 namespace vecx::ivf {
@@ -17,6 +18,11 @@ namespace {
 
 constexpr BlockNumber kLargestExtent = 64;  // pages
 constexpr uint32_t kMostLooks = 64;         // blocks that an insert looks at for a slot
+
+// VACUUM puts its last rows into new lists with the old one locked: nobody is held up there.
+void Pause(pg::PausePlace place) {
+    if (InterruptHoldoffCount == 0) pg::PausePoint(place);
+}
 
 // The row in all its forms.
 struct NewRow {
@@ -87,9 +93,11 @@ class Inserter {
 
     // Adds an extent, unless somebody else did.
     void Grow() {
+        Pause(pg::PausePlace::kIndexGrows);
         ExtentSize size;
         if (!ChooseSize(&size) || TakeFree()) return;
         AddFreeExtent(index_, size.Pages());
+        Pause(pg::PausePlace::kIndexHasGrown);
         TakeFree();
     }
 
@@ -382,8 +390,10 @@ bool Insert(Relation index, Datum value, bool isnull, ItemPointer tid, Relation)
         const Lists &lists = OpenLists(index);
         const ValueFormat format = FormatOf(lists);
         auto *raw = static_cast<char *>(palloc(format.RawBytes()));
-        done = !ReadRaw(format, value, raw) ||
-               InsertRow(index, lists, raw, nullptr, ToRowId(tid), NewCodeMemory(lists));
+        const bool indexed = ReadRaw(format, value, raw);
+        Pause(pg::PausePlace::kInsertHasChosen);
+        done =
+            !indexed || InsertRow(index, lists, raw, nullptr, ToRowId(tid), NewCodeMemory(lists));
     }
     MemoryContextSwitchTo(before);
     MemoryContextDelete(context);

@@ -102,6 +102,7 @@ class Trainer {
             rows.Add(row);
             NoteError();
         });
+        pg::PausePoint(pg::PausePlace::kTrainingHasRead);
         ChooseLists(&meta, rows.count());
         if (!meta.lists.trained || !IsToTrain(meta)) {
             // Rows have died since they were counted.
@@ -116,6 +117,7 @@ class Trainer {
         BufferSink sink(index_, first);
         builder.Write(&sink);
         sink.Flush();
+        pg::PausePoint(pg::PausePlace::kTrainingHasWritten);
         const Lists *lists = builder.lists();
         const CodeMemory code = NewCodeMemory(*lists);
         const auto insert = [&](RowId row) {
@@ -124,6 +126,7 @@ class Trainer {
         };
         for (int round = 0; round < kMostRounds; round++)
             if (ReadRows(insert) < kFewRows) break;
+        pg::PausePoint(pg::PausePlace::kTrainingChangesOver);
         ChangeOver(builder.meta(), insert);
     }
 

@@ -362,6 +362,7 @@ void VisitList(const Lists &lists, Relation index, ScanState *state, const Ranke
         VisitExtent(lists, index, state, probe, extent,
                     last ? std::min(head.tail_rows, extent.header.slots) : extent.header.slots);
         if (last || extent.header.next == kMetaBlock) break;
+        pg::PausePoint(pg::PausePlace::kSearchReadsNode);
         extent = ReadExtent(index, lists, rank.list, extent.header.next);
     }
 }

@@ -56,9 +56,11 @@ class Vacuum {
                         last ? std::min(head.tail_rows, extent.header.slots) : extent.header.slots);
             const BlockNumber next = extent.header.next;
             // CREATE INDEX CONCURRENTLY only wants to hear of all rows.
-            const bool retired =
-                !reports_only_ && rows_ == rows_before && before != kMetaBlock &&
-                RetireExtent(index_, lists_, list, heads_[list], before, extent.first);
+            bool retired = !reports_only_ && rows_ == rows_before && before != kMetaBlock;
+            if (retired) {
+                pg::PausePoint(pg::PausePlace::kVacuumRetires);
+                retired = RetireExtent(index_, lists_, list, heads_[list], before, extent.first);
+            }
             if (!retired) before = extent.first;
             if (last || next == kMetaBlock) break;
             extent = ReadExtent(index_, lists_, list, next, strategy_);
