@@ -133,40 +133,56 @@ void FreeLast(Relation index, BlockNumber before, BlockNumber block) {
 
 }  // namespace
 
-// The chain is in the order of time, the newest first: what can be freed is at its end.
+// The chain is in the order of time, the newest first: what can be freed is at its end. VACUUM
+// alone changes it. Standbys are told once, of all that is going to be freed: what could be freed
+// by the time that this is done, but not before, waits.
 BlockNumber FreeRetired(Relation index, Relation table) {
-    BlockNumber freed = 0;
-    bool logged = false;
     // Brings up to date what GlobalVisCheckRemovableFullXid knows.
     GetOldestNonRemovableTransactionId(table);
-    for (;;) {
+    uint32_t length = 0, capacity = 64, keep = 0;
+    auto *chain = static_cast<BlockNumber *>(palloc(capacity * sizeof(BlockNumber)));
+    FullTransactionId newest = InvalidFullTransactionId;
+    for (BlockNumber block = ReadMeta(index).retired; block != kMetaBlock;) {
         VacuumDelayPoint();
-        BlockNumber before = kMetaBlock, last = ReadMeta(index).retired;
-        if (last == kMetaBlock) return freed;
-        CodePage header = ReadHeader(index, last);
-        FullTransactionId newest = FullTransactionIdFromU64(header.delete_xid);
-        for (BlockNumber steps = 0; header.chain != kMetaBlock; steps++) {
-            CheckChain(index, last, steps);
-            before = last;
-            last = header.chain;
-            header = ReadHeader(index, last);
-            if (!GlobalVisCheckRemovableFullXid(table, newest))
-                newest = FullTransactionIdFromU64(header.delete_xid);
+        CheckChain(index, block, length);
+        if (length == capacity) {
+            capacity *= 2;
+            chain = static_cast<BlockNumber *>(
+                repalloc_huge(chain, static_cast<Size>(capacity) * sizeof(BlockNumber)));
         }
+        chain[length++] = block;
+        const CodePage header = ReadHeader(index, block);
+        if (!(header.flags & kRetired))
+            store::RaiseDamaged(index, block, "A chain leads to an extent that is in use.");
         const FullTransactionId xid = FullTransactionIdFromU64(header.delete_xid);
-        if (!GlobalVisCheckRemovableFullXid(table, xid)) return freed;
-        if (!logged && store::NeedsWal(index) && XLogStandbyInfoActive())
-            LogReuse(index, table, last, newest);
-        logged = true;
+        if (FullTransactionIdIsValid(newest)) {
+            if (FullTransactionIdFollows(xid, newest))
+                store::RaiseDamaged(index, block, "A chain is not in the order of time.");
+        } else if (GlobalVisCheckRemovableFullXid(table, xid)) {
+            newest = xid;
+        } else {
+            keep = length;
+        }
+        block = header.chain;
+    }
+    BlockNumber freed = 0;
+    if (keep < length && store::NeedsWal(index) && XLogStandbyInfoActive())
+        LogReuse(index, table, chain[length - 1], newest);
+    while (length > keep) {
+        VacuumDelayPoint();
+        const BlockNumber last = chain[length - 1];
+        const CodePage header = ReadHeader(index, last);
         if (header.flags & kHead && header.next != kMetaBlock) {
-            const BlockNumber next = header.next;
-            freed += ReadHeader(index, next).pages;
-            FreeNext(index, last, next);
+            freed += ReadHeader(index, header.next).pages;
+            FreeNext(index, last, header.next);
             continue;
         }
         freed += header.pages;
-        FreeLast(index, before, last);
+        length--;
+        FreeLast(index, length > 0 ? chain[length - 1] : kMetaBlock, last);
     }
+    pfree(chain);
+    return freed;
 }
 
 namespace {
