@@ -114,9 +114,12 @@ void PutFactors(const ListShape &shape, const RowFactors &row, int lane, void *f
     if (!HasFactors(shape)) return;
     uint16_t *halves = HalvesOf(factors, 1), *errors = HalvesOf(factors, 2);
     const bool known = std::isfinite(row.error);
-    // An unknown error must not meet a scale of 0.
-    const float size = known ? std::max(std::fabs(row.factor), row.error) : kFirstScaled;
-    FitScale(size, &header->factor_scale, {halves, errors}, kListBlock);
+    if (known)
+        FitScale(std::max(std::fabs(row.factor), row.error), &header->factor_scale,
+                 {halves, errors}, kListBlock);
+    else if (header->factor_scale == 0)
+        // An unknown error must not meet a scale of 0; this one takes nothing from later rows.
+        header->factor_scale = std::numeric_limits<float>::min();
     halves[lane] = Scaled(row.factor, header->factor_scale);
     errors[lane] = Scaled(row.error, header->factor_scale);
 }
@@ -385,6 +388,31 @@ void StoreFactors(const ListShape &shape, const uint8_t *code, int lane, void *f
     RowFactors row;
     memcpy(&row, code, sizeof(row));
     PutFactors(shape, row, lane, factors);
+}
+
+void FitCode(const ListShape &shape, const void *factors, bool ranked, uint8_t *code) noexcept {
+    if (shape.by_row) return;
+    RowFactors row;
+    BlockHeader header;
+    memcpy(&row, code, sizeof(row));
+    memcpy(&header, factors, sizeof(header));
+    if (!std::isfinite(row.error)) return;
+    auto *addends = HalvesOf(const_cast<void *>(factors), 0);
+    const float addend = std::fabs(row.addend);
+    const float factor = HasFactors(shape) ? std::max(std::fabs(row.factor), row.error) : 0;
+    bool fits = FitsExactly(addend, header.addend_scale, {addends}, kListBlock);
+    if (HasFactors(shape))
+        fits = fits && FitsExactly(factor, header.factor_scale,
+                                   {addends + kListBlock, addends + 2 * kListBlock}, kListBlock);
+    if (fits) return;
+    if (HasFactors(shape) && ranked) {
+        row = {0, 0, std::numeric_limits<float>::infinity()};
+    } else {
+        float part = std::min(1.0f, header.addend_scale * kLargestScaled / addend);
+        if (factor > 0) part = std::min(part, header.factor_scale * kLargestScaled / factor);
+        row = {row.addend * part, row.factor * part, row.error * part};
+    }
+    memcpy(code, &row, sizeof(row));
 }
 
 void StoreCode(const ListShape &, const uint8_t *code, int lane, int first_row, int rows,

@@ -128,6 +128,12 @@ class ListCodec {
 bool OpenListCodec(const ListShape &shape, const void *model, size_t size, void *memory,
                    ListCodec *codec);
 
+// Before StoreFactors, where scans may know the keys of the block's other rows. The factors of a
+// row that is so much longer than those that theirs would lose bits are changed instead: where rows
+// are `ranked` by their vectors, rabitq knows nothing of this one, and its bound is below
+// everything; else it is taken to be as far as can be told.
+void FitCode(const ListShape &shape, const void *factors, bool ranked, uint8_t *code) noexcept;
+
 // Puts an encoded row into a block: its factors, which may rescale those of the other 31, and its
 // bytes of code rows first_row..first_row + rows - 1, which lie at `codes`. `lane`: 0..31. A block
 // starts as zeroes; `factors` is aligned to 4. Flat and sq8: memcpy to where the row is to stand.

@@ -27,14 +27,37 @@ inline void ShrinkHalves(uint16_t *halves, int n, float by) {
     }
 }
 
+// The scale at which `value` fits into the halves, where those that are stored are in units of
+// `scale`.
+inline float ScaleFor(float value, float scale) {
+    if (!(value > scale * kLargestScaled) || !std::isfinite(value)) return scale;
+    return std::exp2(std::ceil(std::log2(value / kFirstScaled)));
+}
+
 // Makes `value` fit into the halves that are stored in units of `scale`.
 inline void FitScale(float value, float *scale, std::initializer_list<uint16_t *> arrays, int n) {
-    if (!(value > *scale * kLargestScaled) || !std::isfinite(value)) return;
-    const float wanted = std::exp2(std::ceil(std::log2(value / kFirstScaled)));
+    const float wanted = ScaleFor(value, *scale);
+    if (wanted == *scale) return;
     if (*scale > 0)
         for (uint16_t *array : arrays)
             if (array != nullptr) ShrinkHalves(array, n, wanted / *scale);
     *scale = wanted;
+}
+
+// Whether that leaves all of them what they are.
+inline bool FitsExactly(float value, float scale, std::initializer_list<const uint16_t *> arrays,
+                        int n) {
+    const float wanted = ScaleFor(value, scale);
+    if (wanted == scale || !(scale > 0)) return true;
+    const float by = wanted / scale;
+    for (const uint16_t *array : arrays)
+        for (int i = 0; i < n; i++) {
+            const Half half = {array[i]};
+            if (!IsInfinite(half) &&
+                HalfToFloat(FloatToHalf(HalfToFloat(half) / by)) * by != HalfToFloat(half))
+                return false;
+        }
+    return true;
 }
 
 }  // namespace vecx

@@ -89,6 +89,34 @@ SELECT message FROM (VALUES ('ivf_q_grows_pq'), ('ivf_q_grows_rabitq')) i (name)
 SELECT pg_temp.compare_all('ivf_q_grows', format('v <-> %L', pg_temp.make(9999, 32)));
 DROP TABLE ivf_q_grows;
 
+-- A row far longer than those that it comes to stand beside leaves their codes as they are, by which a search that goes on knows
+-- which rows it has given: each comes once.
+CREATE TABLE ivf_q_far AS SELECT i AS id, pg_temp.make(i, 16)::vector(16) AS v FROM generate_series(1, 2015) i;
+CREATE INDEX ivf_q_far_index ON ivf_q_far USING ivfpq (v vector_l2_ops) WITH (lists = 1);
+BEGIN;
+SET LOCAL enable_seqscan = off;
+SET LOCAL enable_sort = off;
+DECLARE far_cursor CURSOR FOR SELECT id FROM ivf_q_far ORDER BY v <-> array_fill(0.1, ARRAY[16])::vector;
+CREATE FUNCTION pg_temp.fetch_far(most int, OUT ids int[]) LANGUAGE plpgsql AS $$
+DECLARE
+    c refcursor := 'far_cursor';
+    id int;
+BEGIN
+    FOR n IN 1 .. most LOOP
+        FETCH c INTO id;
+        EXIT WHEN NOT FOUND;
+        ids := ids || id;
+    END LOOP;
+END $$;
+CREATE TEMP TABLE far_first AS SELECT pg_temp.fetch_far(40) AS ids;
+INSERT INTO ivf_q_far VALUES (3000, array_fill(1e7, ARRAY[16]));
+CREATE TEMP TABLE far_rest AS SELECT pg_temp.fetch_far(5000) AS ids;
+SELECT count(*), count(DISTINCT id) FROM (SELECT unnest(ids) AS id FROM far_first UNION ALL SELECT unnest(ids) FROM far_rest) s;
+COMMIT;
+SELECT pg_temp.compare('ivf_q_far', format('v <-> %L', array_fill(0.1, ARRAY[16])::vector), 100);
+SELECT pg_temp.compare('ivf_q_far', format('v <-> %L', array_fill(1e6, ARRAY[16])::vector), 100);
+DROP TABLE ivf_q_far;
+
 -- The codebook of an index codes what centroids leave.
 CREATE INDEX ivf_q_book ON ivf_q USING ivfpq (v vector_l2_ops) WITH (lists = 16, m = 16);
 SELECT avg(vecx_pq_distance(b, v - c, vecx_pq_encode(b, v - c))) < avg(vector_norm(v - c)) / 2

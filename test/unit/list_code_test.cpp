@@ -334,6 +334,49 @@ TEST_P(ListCodes, MovedRowsKeepTheirKeys) {
                     0.02 * (50 + std::fabs(expected.estimates[lane])));
 }
 
+// A row that is a million times longer than the others of its block leaves their keys as they are.
+// By rabitq it is then either never passed over, or farther than they are.
+TEST_P(ListCodes, AnOutlierLeavesTheOthersTheirKeys) {
+    const ListShape shape = Shape(Metric::kL2);
+    if (shape.by_row) return;
+    std::minstd_rand random(13);
+    const std::vector<float> query = GaussianVector(random, 96);
+    for (const bool ranked : {true, false}) {
+        List list(shape, 32, 8);
+        const List::Keys before = list.Estimate(query);
+        std::vector<uint8_t> block = list.Blocks(), code = list.codes[7];
+        std::vector<float> row(96, 1e6f), to(static_cast<size_t>(shape.padded)), at(to),
+            scratch(list.codec.ScratchFloats());
+        list.codec.Transform(list.centroid.data(), at.data());
+        list.codec.Transform(row.data(), to.data());
+        list.codec.EncodeRow(to.data(), at.data(), code.data(), scratch.data());
+        FitCode(shape, block.data(), ranked, code.data());
+        StoreFactors(shape, code.data(), 7, block.data());
+        StoreCode(shape, code.data(), 7, 0, shape.code_rows, &block[shape.factor_bytes]);
+        const ListQuery prepared =
+            PrepareListQuery(list.codec, query.data(), nullptr, list.query_memory->data());
+        float key;
+        CentroidKeys(Metric::kL2, query.data(), 96, list.centroid.data(), false, 1, 0, &key);
+        const ListProbe probe =
+            ProbeList(prepared, key, static_cast<float>(Dot(list.centroid, list.centroid)));
+        const CodePiece piece = {&block[shape.factor_bytes], shape.code_rows};
+        float estimates[kListBlock], bounds[kListBlock];
+        EstimateBlock(prepared, probe, block.data(), &piece, 1, kInfinity, estimates, bounds);
+        for (size_t i = 0; i < kListBlock; i++) {
+            if (i == 7) continue;
+            EXPECT_EQ(estimates[i], before.estimates[i]);
+            EXPECT_EQ(bounds[i], before.bounds[i]);
+        }
+        // What pq makes of it is one of the parts that it knows.
+        if (shape.quantizer == ListQuantizer::kPq) continue;
+        if (ranked)
+            EXPECT_LT(bounds[7], 0);
+        else
+            EXPECT_GT(estimates[7], *std::max_element(before.estimates.begin(),
+                                                      before.estimates.begin() + kListBlock));
+    }
+}
+
 TEST_P(ListCodes, AnyBytesGiveNumbers) {
     const ListShape shape = Shape(Metric::kL2);
     List list(shape, 32, 8);

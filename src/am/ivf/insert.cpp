@@ -27,7 +27,7 @@ void Pause(pg::PausePlace place) {
 // The row in all its forms.
 struct NewRow {
     RowId row;
-    const uint8_t *code;
+    uint8_t *code;
     const char *copy;
     int copy_bytes;
 };
@@ -182,6 +182,9 @@ class Inserter {
         if (block_head != BlockOf(head))
             block_content =
                 ChangeOrInit(&edit, open.Open(block_head, store::PageKind::kCodes), slot.extent);
+        // A scan that goes through the list again tells rows by their bounds.
+        FitCode(lists_.shape, HeadAt(geometry_, slot.block(), block_content) + 1,
+                lists_.HasVectors(), row.code);
         StoreHead(lists_.shape, geometry_, slot.block(), slot.lane(), row.code, row.row,
                   block_content);
         const int head_page = geometry_.PlaceOf(slot.block()).page;
