@@ -3,10 +3,12 @@ use strict;
 use warnings;
 use FindBin;
 use lib $FindBin::Bin;
+use PostgreSQL::Test::Utils;
 use Test::More;
+use VecxHnsw;
 use VecxDamage;
 
-run_damage(
+my ($node, $t) = run_damage(
     settings => '',
     dimensions_at => 32,
     kinds => [
@@ -16,4 +18,25 @@ run_damage(
         [ 2500, 'vector_l2_ops', '<->', 'ivfflat', 'WITH (lists = 1)' ],
         [ 3, 'vector_l2_ops', '<->', 'ivfflat', 'WITH (lists = 100)' ],
         [ 64, 'vector_l2_ops', '<->', 'ivfpq', 'WITH (lists = 2, quantizer = sq8, vectors = none)' ] ]);
+
+# A centroid that is turned round has the length that it had, and its list has rows that are others'. It is the first of the page
+# behind the metapage: the first block of the list, its squared length, its floats.
+{
+    my $at = 8192 + 24 + 8;
+    $node->start;
+    my $file = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('$t->{name}_v')");
+    $node->stop;
+    open my $handle, '+<:raw', $file or die $!;
+    seek $handle, $at, 0;
+    read $handle, my $floats, 4 * $t->{d};
+    seek $handle, $at, 0;
+    print $handle pack 'f<*', map { -$_ } unpack 'f<*', $floats;
+    close $handle or die $!;
+    $node->start;
+    like(index_errors($node, $t->{name}, 1), qr/^\w+: warning  *\d+ of \d+ rows are not in the list of the nearest centroid; the first, row \(\d+,\d+\), is in list \d+$/,
+        'rows that are not in the nearest list');
+    $node->safe_psql('postgres', "REINDEX INDEX $t->{name}_v");
+    is(index_errors($node, $t->{name}, 1), '', 'sound after REINDEX');
+    $node->stop;
+}
 done_testing();

@@ -11,6 +11,10 @@ namespace vecx::ivf {
 namespace {
 
 constexpr int kSearchDepth = 10;
+// Rows that are held against all centroids; of larger tables, every so many.
+constexpr int64 kMostPlaced = 20000;
+// Which centroid is nearest depends on how sums are rounded: by so much of the squared lengths.
+constexpr double kNearestRounding = 1e-5;
 
 }  // namespace
 
@@ -67,6 +71,7 @@ void Checker::CheckTable() {
     raw_ = static_cast<char *>(palloc(FormatOf(*lists_).RawBytes()));
     TableScanDesc scan = table_beginscan_strat(table_, snapshot_, 0, nullptr, true, true);
     table_index_build_scan(table_, index_, info, true, false, VisitTableRow, this, scan);
+    ReportNearest();
 }
 
 void Checker::VisitTableRow(Relation, ItemPointer tid, Datum *values, bool *isnull, bool,
@@ -164,6 +169,48 @@ void Checker::CheckCode(const IndexedRow &row) {
               TidBlock(row.tid), TidItem(row.tid));
 }
 
+// The row has to be in the list of the nearest centroid, or of one as near.
+void Checker::CheckNearest(const IndexedRow &row) {
+    if (lists_->set.lists == 1 || findings_->errors() > 0) return;
+    const auto step = std::max<uint64_t>(1, static_cast<uint64_t>(row_count_ / kMostPlaced));
+    if (Random(row.tid).Next() % step != 0) return;
+    const int n = lists_->dimensions;
+    auto *coordinates = static_cast<float *>(palloc(n * sizeof(float)));
+    MakeCoordinates(FormatOf(*lists_), raw_, coordinates);
+    double own = 0, own_norm = 0, least = std::numeric_limits<double>::infinity();
+    const bool spherical = lists_->IsSpherical();
+    ForEachKey(index_, *lists_, coordinates,
+               [&](uint32_t list, const CentroidHeader &header, float key, const float *) {
+                   if (spherical && header.norm > 0) key /= std::sqrt(header.norm);
+                   least = std::min<double>(least, key);
+                   if (list != row.list) return;
+                   own = key;
+                   own_norm = header.norm;
+               });
+    const double length = Norm(coordinates, n);
+    // VACUUM goes by copies.
+    const double error = lists_->set.copy_error;
+    const double most =
+        spherical
+            ? kNearestRounding * length + 2 * error
+            : kNearestRounding * (length * length + own_norm) +
+                  2 * error * (std::sqrt(std::max(0.0, own)) + std::sqrt(std::max(0.0, least)));
+    placed_++;
+    if (!(own - least > most) || !StillHolds(row)) return;
+    if (misplaced_++ == 0) first_misplaced_ = row;
+}
+
+void Checker::ReportNearest() {
+    if (misplaced_ == 0) return;
+    Say(Severity::kWarning,
+        INT64_FORMAT
+        " of " INT64_FORMAT
+        " rows are not in the list of the nearest centroid; the first, row (%u,%d), is "
+        "in list %u",
+        misplaced_, placed_, TidBlock(first_misplaced_.tid), TidItem(first_misplaced_.tid),
+        first_misplaced_.list);
+}
+
 void Checker::CheckTableRow(ItemPointer tid, Datum value) {
     CHECK_FOR_INTERRUPTS();
     value = PointerGetDatum(PG_DETOAST_DATUM(value));
@@ -180,6 +227,7 @@ void Checker::CheckTableRow(ItemPointer tid, Datum value) {
     if (options_.sample > 0 && compared_ >= options_.sample) return;
     compared_++;
     CheckCode(*row);
+    CheckNearest(*row);
     if (StoredBytes() == 0) return;
     auto *stored = static_cast<char *>(palloc(StoredBytes()));
     auto *expected = static_cast<char *>(palloc0(StoredBytes()));

@@ -82,6 +82,8 @@ class Checker {
     bool ReadCode(const Extent &extent, uint32_t slot, char *out);
     bool DecodeStored(const IndexedRow &row, float *out);
     void CheckCode(const IndexedRow &row);
+    void CheckNearest(const IndexedRow &row);
+    void ReportNearest();
 
     Relation index_;
     Relation table_;
@@ -106,6 +108,9 @@ class Checker {
     MemoryContext row_context_ = nullptr;  // for one row of the table, or one search
     char *raw_ = nullptr;
     int64 compared_ = 0;
+    int64 placed_ = 0;     // of the rows that were held against all centroids
+    int64 misplaced_ = 0;  // there is a nearer one
+    IndexedRow first_misplaced_ = {};
 };
 
 }  // namespace vecx::ivf
