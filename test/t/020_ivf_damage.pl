@@ -17,7 +17,8 @@ my ($node, $t) = run_damage(
         [ 200, 'vector_cosine_ops', '<=>', 'ivfpq', 'WITH (lists = 3, m = 25, bits = 4)' ],
         [ 2500, 'vector_l2_ops', '<->', 'ivfflat', 'WITH (lists = 1)' ],
         [ 3, 'vector_l2_ops', '<->', 'ivfflat', 'WITH (lists = 100)' ],
-        [ 64, 'vector_l2_ops', '<->', 'ivfpq', 'WITH (lists = 2, quantizer = sq8, vectors = none)' ] ]);
+        [ 64, 'vector_l2_ops', '<->', 'ivfpq', 'WITH (lists = 2, quantizer = sq8, vectors = none)' ],
+        [ 32, 'vector_l2_ops', '<->', 'ivfpq', 'WITH (lists = 3, vectors = heap)' ] ]);
 
 # A centroid that is turned round has the length that it had, and its list has rows that are others'. It is the first of the page
 # behind the metapage: the first block of the list, its squared length, its floats.

@@ -8,6 +8,7 @@ namespace vecx::ivf {
 
 struct TableVectors {
     Relation table;
+    BlockNumber blocks;  // of the table, as it was
     IndexFetchTableData *fetch;
     TupleTableSlot *slot;
     IndexInfo *info;
@@ -19,6 +20,7 @@ struct TableVectors {
 TableVectors *OpenTableVectors(Relation table, Relation index) {
     auto *vectors = static_cast<TableVectors *>(palloc0(sizeof(TableVectors)));
     vectors->table = table;
+    vectors->blocks = RelationGetNumberOfBlocks(table);
     vectors->fetch = table_index_fetch_begin(table);
     vectors->slot = table_slot_create(table, nullptr);
     vectors->info = BuildIndexInfo(index);
@@ -57,7 +59,9 @@ const char *ReadTableVector(TableVectors *vectors, const ValueFormat &format, Sn
 }
 
 void ReadAheadTableVector(const TableVectors *vectors, RowId row) {
-    PrefetchBuffer(vectors->table, MAIN_FORKNUM, HeapBlockOf(row));
+    // Not where a damaged page leads: far behind the end of a table that is an error.
+    if (HeapBlockOf(row) < vectors->blocks)
+        PrefetchBuffer(vectors->table, MAIN_FORKNUM, HeapBlockOf(row));
 }
 
 void LeaveTableVectors(TableVectors *vectors) {
