@@ -93,7 +93,7 @@ class Trainer {
     void Run() {
         Freeze(true);
         pg::TemporaryMemory *memory =
-            pg::TemporaryMemory::Create(static_cast<Size>(maintenance_work_mem) * 1024);
+            pg::TemporaryMemory::Create(static_cast<Size>(VacuumWorkMem()) * 1024);
         MetaPage meta = ReadMeta(index_);
         Rows rows(FormatOf(old_), memory, old_.HasCopies());
         ReadRows([&](RowId row) {
