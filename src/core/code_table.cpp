@@ -97,9 +97,12 @@ SignTable FillWordTable(const float *values, int rows, uint16_t *words) noexcept
     const Scale scale = ScaleFor(values, rows, 256, kLargestWord - 1);
     for (int row = 0; row < rows; row++, values += 256, words += 256) {
         const float least = kernels.range(values, 256).least;
-        for (int i = 0; i < 256; i++)
+        for (int i = 0; i < 256; i++) {
+            // No number at all, where a book or a query is beyond what squares allow.
+            const float word = (values[i] - least) * scale.inverse + 0.5f;
             words[i] =
-                static_cast<uint16_t>(static_cast<int>((values[i] - least) * scale.inverse + 0.5f));
+                static_cast<uint16_t>(word < kLargestWord ? static_cast<int>(word) : kLargestWord);
+        }
     }
     return RoundedTable(scale, rows);
 }

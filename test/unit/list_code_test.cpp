@@ -431,6 +431,15 @@ TEST_P(ListCodes, RowsWithoutAndWithTooMuchLength) {
                   0.7 * SquaredDistance(query, list.rows[i]));
 }
 
+// The squares of such a query are no floats, nor are the entries of its tables.
+TEST_P(ListCodes, QueriesTooLongForSquares) {
+    const ListShape shape = Shape(Metric::kL2);
+    List list(shape, 32, 8);
+    std::vector<float> query(96, 1e30f);
+    query[3] = -1e30f;
+    for (const float estimate : list.Estimate(query).estimates) EXPECT_FALSE(std::isnan(estimate));
+}
+
 TEST_P(ListCodes, DamagedModelsAreRefused) {
     const ListShape shape = Shape(Metric::kL2);
     List list(shape, 40, 8);
