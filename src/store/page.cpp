@@ -135,6 +135,17 @@ Buffer Read(Relation index, BlockNumber block, BufferAccessStrategy strategy) {
     return buffer;
 }
 
+bool IsLockedByUs(Buffer buffer, int mode) {
+    if (BufferIsLocal(buffer)) return false;
+    LWLock *lock = BufferDescriptorGetContentLock(GetBufferDescriptor(buffer - 1));
+    return mode == BUFFER_LOCK_SHARE ? LWLockHeldByMeInMode(lock, LW_EXCLUSIVE)
+                                     : LWLockHeldByMe(lock);
+}
+
+void RaiseLocked(Relation index, BlockNumber block) {
+    RaiseDamaged(index, block, "Another page leads here, from where this one was reached.");
+}
+
 void RaiseFound(Relation index, BlockNumber block, Page page, PageKind expected) {
     RaiseDamaged(index, block, FindDamage(page, expected));
 }
@@ -159,13 +170,13 @@ void RaiseDamaged(Relation index, BlockNumber block, const char *what) {
 
 PageRef OpenUnchecked(Relation index, BlockNumber block, BufferAccessStrategy strategy) {
     const Buffer buffer = detail::Pin(index, block, strategy);
-    LockBuffer(buffer, BUFFER_LOCK_SHARE);
+    detail::Lock(index, block, buffer, BUFFER_LOCK_SHARE);
     return detail::Refer(buffer);
 }
 
 PageRef OpenAnyExclusive(Relation index, BlockNumber block) {
     const Buffer buffer = detail::Pin(index, block, nullptr);
-    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+    detail::Lock(index, block, buffer, BUFFER_LOCK_EXCLUSIVE);
     return detail::Refer(buffer);
 }
 

@@ -149,6 +149,17 @@ inline Buffer Pin(Relation index, BlockNumber block, BufferAccessStrategy strate
     return Read(index, block, strategy);
 }
 
+// Whether this backend would wait for itself.
+bool IsLockedByUs(Buffer buffer, int mode);
+[[noreturn]] void RaiseLocked(Relation index, BlockNumber block);
+
+inline void Lock(Relation index, BlockNumber block, Buffer buffer, int mode) {
+    // Interrupts are held while any page is locked. Damage may lead back to that page.
+    if (InterruptHoldoffCount > 0 && IsLockedByUs(buffer, mode)) [[unlikely]]
+        RaiseLocked(index, block);
+    LockBuffer(buffer, mode);
+}
+
 // The parts of header and tail that are the same in all pages of a kind, each compared at once.
 struct HeaderPart {
     LocationIndex lower, upper, special;
@@ -202,14 +213,14 @@ inline void PrefetchForPin(Buffer buffer) {
 inline PageRef OpenShared(Relation index, BlockNumber block, PageKind expected,
                           BufferAccessStrategy strategy) {
     const Buffer buffer = detail::Pin(index, block, strategy);
-    LockBuffer(buffer, BUFFER_LOCK_SHARE);
+    detail::Lock(index, block, buffer, BUFFER_LOCK_SHARE);
     return detail::Check(index, block, expected, buffer);
 }
 
 inline PageRef OpenExclusive(Relation index, BlockNumber block, PageKind expected,
                              BufferAccessStrategy strategy) {
     const Buffer buffer = detail::Pin(index, block, strategy);
-    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+    detail::Lock(index, block, buffer, BUFFER_LOCK_EXCLUSIVE);
     return detail::Check(index, block, expected, buffer);
 }
 

@@ -40,4 +40,24 @@ my ($node, $t) = run_damage(
     is(index_errors($node, $t->{name}, 1), '', 'sound after REINDEX');
     $node->stop;
 }
+
+# The chain of free extents leads to the head of the list that is to grow, which is locked: nobody waits for himself. The row is the
+# centroid of the list.
+{
+    $node->start;
+    my $file = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('$t->{name}_v')");
+    $node->stop;
+    open my $handle, '+<:raw', $file or die $!;
+    seek $handle, 8192 + 24, 0;
+    read $handle, my $bytes, 8 + 4 * $t->{d};
+    my ($head, undef, @floats) = unpack 'Vf<*', $bytes;
+    seek $handle, 24 + 100, 0;
+    print $handle pack 'V', $head;
+    close $handle or die $!;
+    $node->start;
+    my $row = '[' . join(',', map { sprintf '%.9g', $_ } @floats) . ']';
+    my $s = finish(session($node, "\\set VERBOSITY verbose\nINSERT INTO $t->{name} SELECT i, '$row' FROM generate_series(1, 3000) i;\n"));
+    like($s->{err}, qr/XX00[12]: index "$t->{name}_v" has a damaged page/, 'a chain that leads to a page that is locked');
+    $node->stop('immediate');
+}
 done_testing();
