@@ -36,6 +36,21 @@ SELECT pg_temp.look();
 SELECT message FROM pg_temp.damage('ivf_t_empty');
 DROP INDEX ivf_t_empty;
 
+-- Also where a block of the new lists takes more pages than the extents of the old one had.
+CREATE TABLE ivf_t_wide (id int, v vector(2000)) WITH (autovacuum_enabled = off);
+CREATE INDEX ivf_t_wide_index ON ivf_t_wide USING ivfpq (v vector_l2_ops) WITH (lists = 2, m = 1000, bits = 4);
+INSERT INTO ivf_t_wide SELECT i, pg_temp.make(i, 2000) FROM generate_series(1, 150) i;
+VACUUM ivf_t_wide;
+INSERT INTO ivf_t_wide VALUES (0, pg_temp.make(1, 2000));
+DELETE FROM ivf_t_wide WHERE id = 0;
+VACUUM (INDEX_CLEANUP ON) ivf_t_wide;
+CREATE TABLE ivf_t_before AS SELECT * FROM vecx_index_info('ivf_t_wide_index');
+INSERT INTO ivf_t_wide SELECT i, pg_temp.make(i, 2000) FROM generate_series(201, 320) i;
+-- A transaction of another session may have kept VACUUM from freeing them.
+SELECT now.trained, now.total_pages = before.total_pages OR before.free_pages < 100 AS reused FROM ivf_t_before before, vecx_index_info('ivf_t_wide_index') now;
+SELECT message FROM pg_temp.damage('ivf_t_wide_index');
+DROP TABLE ivf_t_wide, ivf_t_before;
+
 -- The number of lists is chosen from that of rows; few are one list.
 CREATE INDEX ivf_t_few ON ivf_t USING ivfflat (v);
 SELECT lists, trained FROM vecx_index_info('ivf_t_few');

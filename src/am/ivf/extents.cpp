@@ -88,20 +88,45 @@ bool RetireExtent(Relation index, const Lists &lists, uint32_t list, BlockNumber
 
 namespace {
 
+// Puts an extent into the chain of free ones, under the lock of the metapage; where it adjoins the
+// first of them, both become one. The record has room for that one's page, which is in `front`.
+void AddFree(Relation index, BlockNumber block, const store::PageRef &page,
+             const store::PageRef &meta, store::PageEdit *edit, store::PageRef *front) {
+    CodePage *extent = HeaderOf(edit->Change(page));
+    MetaPage *meta_page = MetaOf(edit->Change(meta));
+    extent->flags = kExtent | kFree;
+    extent->next = kMetaBlock;
+    extent->chain = meta_page->free;
+    if (meta_page->free != kMetaBlock) {
+        *front = store::OpenExclusive(index, meta_page->free, store::PageKind::kCodes);
+        if (front->fresh || !(HeaderOf(front->content)->flags & kFree))
+            store::RaiseDamaged(index, meta_page->free, "The chain of free extents leads astray.");
+        const CodePage first = *HeaderOf(front->content);
+        if (meta_page->free + first.pages == block) {
+            HeaderOf(edit->Change(*front))->pages += extent->pages;
+            extent->flags = 0;
+            return;
+        }
+        if (block + extent->pages == meta_page->free) {
+            HeaderOf(edit->Change(*front))->flags = 0;
+            extent->pages += first.pages;
+            extent->chain = first.chain;
+        }
+    }
+    meta_page->free = block;
+}
+
 // Makes the extent after the head of a list that was retired as a whole free.
 void FreeNext(Relation index, BlockNumber list_head, BlockNumber next) {
     store::PageRef head = store::OpenExclusive(index, list_head, store::PageKind::kCodes);
     store::PageRef page = store::OpenExclusive(index, next, store::PageKind::kCodes);
     store::PageRef meta = store::OpenExclusive(index, kMetaBlock, store::PageKind::kMeta);
+    store::PageRef front = {};
     store::PageEdit edit(index);
-    CodePage *extent = HeaderOf(edit.Change(page));
-    MetaPage *meta_page = MetaOf(edit.Change(meta));
-    HeaderOf(edit.Change(head))->next = extent->next;
-    extent->flags = kExtent | kFree;
-    extent->next = kMetaBlock;
-    extent->chain = meta_page->free;
-    meta_page->free = next;
+    HeaderOf(edit.Change(head))->next = HeaderOf(page.content)->next;
+    AddFree(index, next, page, meta, &edit, &front);
     edit.Commit();
+    if (front.buffer != InvalidBuffer) store::Close(front);
     store::Close(meta);
     store::Close(page);
     store::Close(head);
@@ -114,18 +139,15 @@ void FreeLast(Relation index, BlockNumber before, BlockNumber block) {
         previous = store::OpenExclusive(index, before, store::PageKind::kCodes);
     store::PageRef page = store::OpenExclusive(index, block, store::PageKind::kCodes);
     store::PageRef meta = store::OpenExclusive(index, kMetaBlock, store::PageKind::kMeta);
+    store::PageRef front = {};
     store::PageEdit edit(index);
-    MetaPage *meta_page = MetaOf(edit.Change(meta));
     if (before != kMetaBlock)
         HeaderOf(edit.Change(previous))->chain = kMetaBlock;
     else
-        meta_page->retired = kMetaBlock;
-    CodePage *extent = HeaderOf(edit.Change(page));
-    extent->flags = kExtent | kFree;
-    extent->next = kMetaBlock;
-    extent->chain = meta_page->free;
-    meta_page->free = block;
+        MetaOf(edit.Change(meta))->retired = kMetaBlock;
+    AddFree(index, block, page, meta, &edit, &front);
     edit.Commit();
+    if (front.buffer != InvalidBuffer) store::Close(front);
     store::Close(meta);
     store::Close(page);
     if (before != kMetaBlock) store::Close(previous);
@@ -318,6 +340,30 @@ void Clear(Relation index, BlockNumber first, const ExtentSize &size, uint32_t l
     }
 }
 
+// The first of the free extents becomes the last of a list.
+void PutInList(Relation index, const Lists &lists, const store::PageRef &head,
+               const store::PageRef &tail, const store::PageRef &meta, const store::PageRef &page,
+               const Extent &first) {
+    const CodePage old = *HeaderOf(page.content);
+    const BlockNumber block = BlockOf(page);
+    const ExtentSize size = SizeWithin(lists.geometry, old.pages);
+    Clear(index, block, size, first.header.list);
+    store::PageEdit edit(index);
+    CodePage *header = HeaderOf(edit.Change(head));
+    CodePage *last = tail.buffer != InvalidBuffer ? HeaderOf(edit.Change(tail)) : header;
+    MetaOf(edit.Change(meta))->free = old.chain;
+    CodePage *extent = HeaderOf(edit.Fresh(page, store::PageKind::kCodes));
+    extent->list = first.header.list;
+    extent->flags = kExtent;
+    extent->pages = old.pages;
+    extent->code_pages = size.code_pages;
+    extent->slots = size.slots;
+    last->next = block;
+    header->tail = block;
+    header->tail_rows = 0;
+    edit.Commit();
+}
+
 }  // namespace
 
 bool TakeFreeExtent(Relation index, const Lists &lists, const store::PageRef &head,
@@ -327,36 +373,25 @@ bool TakeFreeExtent(Relation index, const Lists &lists, const store::PageRef &he
     if (first.header.tail != first.first)
         tail = store::OpenExclusive(index, first.header.tail, store::PageKind::kCodes);
     store::PageRef meta = store::OpenExclusive(index, kMetaBlock, store::PageKind::kMeta);
-    const BlockNumber block = MetaOf(meta.content)->free;
     const ExtentSize least = SizeOfExtent(lists.geometry, 1);
     most = std::max(most, least.Pages());
     bool taken = false;
-    if (block != kMetaBlock) {
+    while (!taken && MetaOf(meta.content)->free != kMetaBlock) {
+        const BlockNumber block = MetaOf(meta.content)->free;
         store::PageRef page = store::OpenExclusive(index, block, store::PageKind::kCodes);
         if (page.fresh || !(HeaderOf(page.content)->flags & kFree) ||
-            HeaderOf(page.content)->pages > lists.known_blocks)
+            HeaderOf(page.content)->pages > RelationGetNumberOfBlocks(index) - block)
             store::RaiseDamaged(index, block, "The chain of free extents leads astray.");
-        // What is too small is left where it is: others may have use for it.
         if (HeaderOf(page.content)->pages >= least.Pages()) {
             if (HeaderOf(page.content)->pages >= most + least.Pages()) Split(index, page, most);
-            const CodePage old = *HeaderOf(page.content);
-            const ExtentSize size = SizeWithin(lists.geometry, old.pages);
-            Clear(index, block, size, first.header.list);
-            store::PageEdit edit(index);
-            CodePage *header = HeaderOf(edit.Change(head));
-            CodePage *last = tail.buffer != InvalidBuffer ? HeaderOf(edit.Change(tail)) : header;
-            MetaOf(edit.Change(meta))->free = old.chain;
-            CodePage *extent = HeaderOf(edit.Fresh(page, store::PageKind::kCodes));
-            extent->list = first.header.list;
-            extent->flags = kExtent;
-            extent->pages = old.pages;
-            extent->code_pages = size.code_pages;
-            extent->slots = size.slots;
-            last->next = block;
-            header->tail = block;
-            header->tail_rows = 0;
-            edit.Commit();
+            PutInList(index, lists, head, tail, meta, page, first);
             taken = true;
+        } else {
+            // Of a list that VACUUM has replaced, whose rows took less room. Nobody has use for it.
+            store::PageEdit edit(index);
+            MetaOf(edit.Change(meta))->free = HeaderOf(page.content)->chain;
+            HeaderOf(edit.Change(page))->flags = 0;
+            edit.Commit();
         }
         store::Close(page);
     }

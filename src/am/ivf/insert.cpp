@@ -95,10 +95,10 @@ class Inserter {
     void Grow() {
         Pause(pg::PausePlace::kIndexGrows);
         ExtentSize size;
-        if (!ChooseSize(&size) || TakeFree()) return;
+        if (!ChooseSize(&size) || TakeFree(size.Pages())) return;
         AddFreeExtent(index_, size.Pages());
         Pause(pg::PausePlace::kIndexHasGrown);
-        TakeFree();
+        TakeFree(size.Pages());
     }
 
   private:
@@ -309,12 +309,12 @@ class Inserter {
         return true;
     }
 
-    // The first of the free extents becomes the list's last.
-    bool TakeFree() {
+    // The first of the free extents, or that many pages of it, becomes the list's last.
+    bool TakeFree(BlockNumber pages) {
         store::PageRef head = store::OpenExclusive(index_, nearest_.head, store::PageKind::kCodes);
         const Extent first = ExtentOf(index_, lists_, nearest_.list, head);
         const bool taken = !(first.header.flags & kRetired) && IsFull(first) &&
-                           TakeFreeExtent(index_, lists_, head, first, kLargestExtent);
+                           TakeFreeExtent(index_, lists_, head, first, pages);
         store::Close(head);
         return taken;
     }
