@@ -17,7 +17,7 @@ All of it, on a machine that does nothing else:
     done
     test/bench/hnsw_report.py hnsw.json --plots DIR
 
-DIR has NAME_base.npy, NAME_query.npy and, better, NAME_gt.npy of each set; see hnsw_data.py. Tables and
+DIR has NAME_base.npy, NAME_query.npy and, better, NAME_gt.npy of each set; see bench_data.py. Tables and
 indexes are made where they are missing and kept for the next command: `build` leaves those that `search`
 needs, and `clients` takes the settings for equal recall from the records of `search`. The role must be a
 superuser, because a checkpoint precedes what counts WAL. `COMMAND --help` lists the options.
@@ -31,11 +31,11 @@ import numpy as np
 
 import hnsw_build
 import hnsw_classes
-import hnsw_curve
+import bench_curve
 import hnsw_library
-from hnsw_data import DataSet, K, recall
-from hnsw_database import Database, TableSearch, sweep
-from hnsw_environment import environment
+from bench_data import DataSet, K, recall
+from bench_database import Database, TableSearch, sweep
+from bench_environment import environment
 
 class Results:
     """The JSON file: a list of records, one a command and run."""
@@ -100,7 +100,7 @@ def run_search(databases, data, options, _):
     curves = sweep(searches, options.ef_search, options.rounds, lambda found: recall(found, truth))
     for target in options.recall:
         for label in list(curves)[1:]:
-            ratio, exact = hnsw_curve.ratio_at_recall(curves['vecx'], curves[label], target)
+            ratio, exact = bench_curve.ratio_at_recall(curves['vecx'], curves[label], target)
             if ratio is not None:
                 about = '' if exact else 'about '
                 print(f'recall {target}: {label} takes {about}{ratio:.2f} times as long', flush=True)
@@ -119,7 +119,7 @@ def run_clients(databases, data, options, results):
     for target in options.recall:
         settings = {}
         for database in databases:
-            effort, _ = hnsw_curve.at_recall(known['curves'][database.label], target, 'ef_search')
+            effort, _ = bench_curve.at_recall(known['curves'][database.label], target, 'effort')
             if effort is None:
                 print(f'{database.label} did not reach a recall of {target}: left out', flush=True)
                 break
@@ -226,7 +226,7 @@ def main():
               'load_average': os.getloadavg()[0],
               'options': {name: value for name, value in vars(options).items()
                           if name not in ('run', 'vecx', 'vector', 'data', 'output')},
-              'environment': environment(databases)}
+              'environment': environment(databases, {'hnswlib': hnsw_library.version()})}
     record['figures'] = options.run(databases, data, options, results)
     if options.command != 'load':
         results.append(record)

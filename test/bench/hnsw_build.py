@@ -2,8 +2,8 @@
 import numpy as np
 
 import hnsw_library
-from hnsw_data import nearest, recall
-from hnsw_database import TableSearch
+from bench_data import nearest, recall
+from bench_database import TableSearch
 
 
 def measure_build(databases, data, options):

@@ -1,8 +1,8 @@
 """Command classes of the hnsw benchmark: every operator class on part of a set."""
 import numpy as np
 
-from hnsw_data import distance_matrix, recall_by_distance
-from hnsw_database import TableSearch, sweep
+from bench_data import distance_matrix, recall_by_distance
+from bench_database import TableSearch, sweep
 
 FLOAT_METRICS = (('l2', '<->'), ('ip', '<#>'), ('cosine', '<=>'), ('l1', '<+>'))
 TYPES = {  # name: (the column's type, from a vector, metrics and their operators)

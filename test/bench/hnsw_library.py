@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from hnsw_data import K
+from bench_data import K
 
 try:
     import hnswlib
@@ -35,21 +35,21 @@ def build(base, m, ef_construction, threads):
 
 
 class LibrarySearch:
-    """The same questions as hnsw_database.TableSearch answers; one thread."""
+    """The same questions as bench_database.TableSearch answers; one thread."""
 
     label = LABEL
 
     def __init__(self, index, queries):
         self.index, self.queries, self.query_count = index, queries, len(queries)
 
-    def query(self, ef_search):
-        self.index.set_ef(ef_search)
+    def query(self, effort):
+        self.index.set_ef(effort)
         return self.index.knn_query(self.queries, k=K, num_threads=1)[0]
 
-    def find(self, ef_search):
-        return self.query(ef_search).tolist()
+    def find(self, effort):
+        return self.query(effort).tolist()
 
-    def seconds(self, ef_search):
+    def seconds(self, effort):
         start = time.perf_counter()
-        self.query(ef_search)
+        self.query(effort)
         return time.perf_counter() - start

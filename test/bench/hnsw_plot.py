@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib import pyplot
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-from hnsw_curve import NAMES
+from bench_curve import NAMES
 
 TICKS = (.5, .7, .8, .9, .95, .97, .99, .995, .999, .9995, .9999)
 

@@ -11,8 +11,8 @@ import json
 import os
 import statistics
 
-from hnsw_curve import NAMES, at_recall, ratio_at_recall
-from hnsw_environment import describe
+from bench_curve import NAMES, at_recall, ratio_at_recall
+from bench_environment import describe
 
 
 def table(head, rows):
@@ -40,7 +40,7 @@ def report_search(record):
         head += [f'{NAMES[label]} recall', 'us']
     rows = []
     for points in zip(*curves.values()):
-        row = [str(points[0]['ef_search'])]
+        row = [str(points[0]['effort'])]
         for point in points:
             row += [short(point['recall']), number(point['microseconds'], 1)]
         rows.append(row)
@@ -162,7 +162,7 @@ def report_classes(record):
                        ratio(other['seconds'] / own['seconds']), number(own['bytes'] / record['rows']),
                        number(other['bytes'] / record['rows']), number(own['bytes'] / other['bytes'], 2)])
         for mine, theirs in zip(figure['curves']['vecx'], figure['curves']['vector']):
-            searches.append([f"`{figure['class']}`", str(mine['ef_search']),
+            searches.append([f"`{figure['class']}`", str(mine['effort']),
                              short(mine['recall']), short(theirs['recall']),
                              number(mine['microseconds'], 1), number(theirs['microseconds'], 1),
                              ratio(theirs['microseconds'] / mine['microseconds'])])

@@ -1,4 +1,4 @@
-"""What the figures of test/bench/hnsw.py rest on: exact neighbors and the time at a recall."""
+"""What the figures of test/bench/hnsw.py and ivf.py rest on: exact neighbors and the time at a recall."""
 import sys
 import unittest
 from pathlib import Path
@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "bench"))
-import hnsw_curve
-import hnsw_data
+import bench_curve
+import bench_data
 
 
 def curve(*points):
-    return [{"ef_search": effort, "recall": recall, "microseconds": time} for effort, recall, time in points]
+    return [{"effort": effort, "recall": recall, "microseconds": time} for effort, recall, time in points]
 
 
 class Neighbors(unittest.TestCase):
@@ -23,42 +23,42 @@ class Neighbors(unittest.TestCase):
     def test_nearest_of_all_and_of_some(self):
         for numbers in (None, np.arange(3, 700, 7)):
             rows = np.arange(700) if numbers is None else numbers
-            found = hnsw_data.nearest(self.base, self.queries, numbers)
+            found = bench_data.nearest(self.base, self.queries, numbers)
             for query, ids in zip(self.queries, found):
                 distances = ((self.base[rows] - query) ** 2).sum(1)
-                self.assertEqual(sorted(((self.base[ids] - query) ** 2).sum(1)), sorted(distances)[:hnsw_data.K])
+                self.assertEqual(sorted(((self.base[ids] - query) ** 2).sum(1)), sorted(distances)[:bench_data.K])
                 self.assertTrue(set(ids) <= set(rows))
 
     def test_a_tie_counts_as_found(self):
         distances = np.array([[0.0] * 12 + [1.0] * 8])
-        self.assertEqual(hnsw_data.recall_by_distance([list(range(2, 12))], distances), 1)
-        self.assertEqual(hnsw_data.recall_by_distance([list(range(7, 17))], distances), .5)
-        self.assertEqual(hnsw_data.recall_by_distance([[1, 2]], distances), .2)
+        self.assertEqual(bench_data.recall_by_distance([list(range(2, 12))], distances), 1)
+        self.assertEqual(bench_data.recall_by_distance([list(range(7, 17))], distances), .5)
+        self.assertEqual(bench_data.recall_by_distance([[1, 2]], distances), .2)
 
     def test_distances_of_bits(self):
         rows, queries = np.array([[1, 1, 0, 0], [1, 0, 1, 1]]), np.array([[1, 0, 0, 0]])
-        self.assertEqual(hnsw_data.distance_matrix("hamming", rows, queries).tolist(), [[1, 2]])
-        self.assertEqual(hnsw_data.distance_matrix("jaccard", rows, queries).tolist(), [[.5, 1 - 1 / 3]])
+        self.assertEqual(bench_data.distance_matrix("hamming", rows, queries).tolist(), [[1, 2]])
+        self.assertEqual(bench_data.distance_matrix("jaccard", rows, queries).tolist(), [[.5, 1 - 1 / 3]])
 
 
 class Curve(unittest.TestCase):
     points = curve((10, .9, 100.0), (20, .96, 200.0), (40, .95, 300.0), (100, .98, 400.0))
 
     def test_between_points_the_logarithm_is_interpolated(self):
-        time, exact = hnsw_curve.at_recall(self.points, .93)
+        time, exact = bench_curve.at_recall(self.points, .93)
         self.assertAlmostEqual(time, 100 * 2 ** .5)
         self.assertTrue(exact)
 
     def test_a_point_of_less_recall_for_more_effort_is_left_out(self):
-        self.assertAlmostEqual(hnsw_curve.at_recall(self.points, .97)[0], 200 * 2 ** .5)
+        self.assertAlmostEqual(bench_curve.at_recall(self.points, .97)[0], 200 * 2 ** .5)
 
     def test_below_and_above_the_curve(self):
-        self.assertEqual(hnsw_curve.at_recall(self.points, .5), (100.0, False))
-        self.assertEqual(hnsw_curve.at_recall(self.points, .99), (None, False))
+        self.assertEqual(bench_curve.at_recall(self.points, .5), (100.0, False))
+        self.assertEqual(bench_curve.at_recall(self.points, .99), (None, False))
 
     def test_ratio(self):
         slower = curve((10, .9, 300.0), (20, .98, 1200.0))
-        ratio, exact = hnsw_curve.ratio_at_recall(self.points, slower, .98)
+        ratio, exact = bench_curve.ratio_at_recall(self.points, slower, .98)
         self.assertAlmostEqual(ratio, 3)
         self.assertTrue(exact)
 

@@ -1,8 +1,6 @@
-"""The machine, the servers and the versions that figures of the hnsw benchmark belong to."""
+"""The machine, the servers and the versions that figures belong to."""
 import os
 import subprocess
-
-import hnsw_library
 
 SERVER_SETTINGS = ('shared_buffers', 'fsync', 'synchronous_commit', 'full_page_writes', 'wal_level',
                    'max_wal_size', 'huge_pages', 'huge_pages_status', 'work_mem')
@@ -31,11 +29,12 @@ def checkout():
         return None
 
 
-def environment(databases):
+def environment(databases, libraries):
+    """`libraries`: versions by name, None where one is missing."""
     model, instructions = processor()
     known = {'cpu': model, 'instructions': instructions, 'cores': os.cpu_count(),
              'memory_bytes': os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES'),
-             'hnswlib': hnsw_library.version(), 'checkout': checkout()}
+             'libraries': libraries, 'checkout': checkout()}
     for database in databases:
         version = database.value('SELECT extversion FROM pg_extension WHERE extname = %s', (database.label,))
         settings = database.rows('SELECT name, current_setting(name) FROM pg_settings WHERE name = ANY(%s)',
@@ -47,8 +46,9 @@ def environment(databases):
 
 def describe(known):
     """What environment() found, as Markdown."""
+    libraries = ', '.join(f"{name} {version or 'absent'}" for name, version in known['libraries'].items())
     lines = [f"- {known['cpu']}, {known['cores']} cores ({', '.join(known['instructions'])}), "
-             f"{known['memory_bytes'] / 1e9:.0f} GB of memory; hnswlib {known['hnswlib'] or 'absent'}; "
+             f"{known['memory_bytes'] / 1e9:.0f} GB of memory; {libraries}; "
              f"sources at {known['checkout'] or 'an unknown commit'}"]
     for label, name in (('vecx', 'vecx'), ('vector', 'pgvector')):
         database = known[label]

@@ -1,13 +1,13 @@
-"""Curves of recall and time: what a search costs at a given recall. Shared by the benchmark and its report."""
+"""Curves of recall and time: what a search costs at a given recall. Shared by benchmarks and reports."""
 import math
 
-NAMES = {'vecx': 'vecx', 'vector': 'pgvector', 'hnswlib': 'hnswlib'}  # of the curves: what readers call them
+NAMES = {'vecx': 'vecx', 'vector': 'pgvector', 'hnswlib': 'hnswlib'}  # what readers call them
 
 
 def rising(points):
     """The points by effort, without those that take more effort for no more recall."""
     kept = []
-    for point in sorted(points, key=lambda point: point['ef_search']):
+    for point in sorted(points, key=lambda point: point['effort']):
         if not kept or point['recall'] > kept[-1]['recall']:
             kept.append(point)
     return kept

@@ -1,4 +1,4 @@
-"""A database with vecx or pgvector as the hnsw benchmark uses it: tables, index builds, pgbench."""
+"""A database with vecx or pgvector as the index benchmarks use it: tables, index builds, pgbench."""
 import json
 import os
 import shutil
@@ -10,7 +10,7 @@ import time
 import numpy as np
 import psycopg
 
-from hnsw_data import K
+from bench_data import K
 
 # What is measured is the index: no other plan may win, and nothing else may run beside it.
 SETTINGS = {'jit': 'off', 'enable_seqscan': 'off', 'max_parallel_workers_per_gather': '0'}
@@ -79,13 +79,13 @@ class Database:
     def wal_position(self):
         return self.value("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn")
 
-    def build_index(self, index, table, operator_class, parameters, memory, workers):
+    def build_index(self, index, table, operator_class, parameters, memory, workers, method='hnsw'):
         self.execute(f'DROP INDEX IF EXISTS {index}')
         self.execute(f"SET maintenance_work_mem = '{memory}'")
         self.execute(f'SET max_parallel_maintenance_workers = {workers}')
         self.execute('CHECKPOINT')
         wal_before = self.wal_position()
-        seconds = self.seconds(f'CREATE INDEX {index} ON {table} USING hnsw (embedding {operator_class}) '
+        seconds = self.seconds(f'CREATE INDEX {index} ON {table} USING {method} (embedding {operator_class}) '
                                f'WITH ({parameters})')
         return {'seconds': seconds, 'bytes': self.value(f"SELECT pg_relation_size('{index}')"),
                 'wal_bytes': int(self.wal_position() - wal_before)}
@@ -117,15 +117,16 @@ class Database:
 class TableSearch:
     """All queries of a table in one statement: the server's time, without the protocol."""
 
-    def __init__(self, database, items, queries, operator='<->'):
-        self.label, self.database, self.operator = database.label, database, operator
+    def __init__(self, database, items, queries, operator='<->', setting='hnsw.ef_search'):
+        """`setting`: what makes the index try harder."""
+        self.label, self.database, self.operator, self.setting = database.label, database, operator, setting
         self.items, self.queries = items, queries
         self.query_count = database.value(f'SELECT count(*) FROM {queries}')
         self.source = (f'FROM {queries} q CROSS JOIN LATERAL (SELECT i.id FROM {items} i '
                        f'ORDER BY i.embedding {operator} q.embedding LIMIT {K}) n')
 
-    def set_effort(self, ef_search):
-        self.database.execute(f'SET hnsw.ef_search = {ef_search}')
+    def set_effort(self, effort):
+        self.database.execute(f'SET {self.setting} = {effort}')
 
     def explain(self, options):
         return self.database.value(f'EXPLAIN ({options}, FORMAT json) SELECT count(n.id) {self.source}')[0]
@@ -134,15 +135,15 @@ class TableSearch:
         if f'"Index Name": "{index}"' not in json.dumps(self.explain('COSTS off')):
             raise SystemExit(f'{self.label}: the plan does not use the index {index}')
 
-    def find(self, ef_search):
-        self.set_effort(ef_search)
+    def find(self, effort):
+        self.set_effort(effort)
         found = [[] for _ in range(self.query_count)]
         for query, row in self.database.rows(f'SELECT q.id, n.id {self.source}'):
             found[query].append(row)
         return found
 
-    def seconds(self, ef_search):
-        self.set_effort(ef_search)
+    def seconds(self, effort):
+        self.set_effort(effort)
         start = time.perf_counter()
         self.database.cursor.execute(f'SELECT count(n.id) {self.source}', prepare=True)
         return time.perf_counter() - start
@@ -153,23 +154,23 @@ class TableSearch:
 
 
 def sweep(searches, efforts, rounds, judge):
-    """Recall and time of each search at each ef_search. They take turns round by round, so that a
+    """Recall and time of each search at each effort. They take turns round by round, so that a
     change of the machine's speed hits all of them; finding the rows for the judge is the warm-up."""
     points = {search.label: [] for search in searches}
-    for ef_search in efforts:
-        found = {search.label: search.find(ef_search) for search in searches}
+    for effort in efforts:
+        found = {search.label: search.find(effort) for search in searches}
         taken = {search.label: [] for search in searches}
         for _ in range(rounds):
             for search in searches:
-                taken[search.label].append(search.seconds(ef_search))
+                taken[search.label].append(search.seconds(effort))
         for search in searches:
             times = np.array(taken[search.label]) / search.query_count * 1e6
             rows = found[search.label]
-            point = {'ef_search': ef_search, 'recall': judge(rows),
+            point = {'effort': effort, 'recall': judge(rows),
                      'microseconds': round(float(np.median(times)), 2),
                      'fastest': round(float(times.min()), 2), 'slowest': round(float(times.max()), 2),
                      'short': sum(len(ids) < K for ids in rows)}
             points[search.label].append(point)
-            print(f"{search.label:<8} ef_search {ef_search:<4} recall {point['recall']:.4f} "
+            print(f"{search.label:<8} {effort:<4} recall {point['recall']:.4f} "
                   f"{point['microseconds']:9.1f} us", flush=True)
     return points

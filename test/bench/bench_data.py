@@ -1,4 +1,4 @@
-"""Data sets of the hnsw benchmark and their exact neighbors, by numpy. Knows no server.
+"""Data sets of the index benchmarks and their exact neighbors, by numpy. Knows no server.
 
 A set is NAME_base.npy and NAME_query.npy (rows x dimensions) in one folder, and where it exists
 NAME_gt.npy (for each query the numbers of its nearest rows by L2, nearest first). The set fashion-mnist
@@ -22,7 +22,8 @@ def read_images(name):
 class DataSet:
     """Base rows, queries and truth; `rows` takes the first rows only, 0 all of them."""
 
-    def __init__(self, name, folder, rows, query_count):
+    def __init__(self, name, folder, rows, query_count, prefix='hnsw'):
+        """`prefix`: of the names of its tables."""
         def path(part):
             return os.path.join(folder, f'{name}_{part}.npy')
 
@@ -37,7 +38,7 @@ class DataSet:
         self.base = base if whole else base[:rows]
         self.queries = np.asarray(queries[:query_count], np.float32)
         self.rows, self.dimensions = self.base.shape
-        self.tables = 'hnsw_' + re.sub(r'\W', '_', name) + ('' if whole else f'_{self.rows}')
+        self.tables = f'{prefix}_' + re.sub(r'\W', '_', name) + ('' if whole else f'_{self.rows}')
         if whole and os.path.exists(path('gt')):
             self.truth = np.load(path('gt'), mmap_mode='r')[:query_count, :K]
         else:
