@@ -1,6 +1,7 @@
 // Training of a product quantizer; see core/product_quantizer.h.
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <new>
@@ -21,6 +22,9 @@ constexpr int kCorrections = 40;
 constexpr float kOfLastRotation = 1e-3f;
 constexpr float kCloseEnough = 1e-5f;  // of the elements of R'R - I
 constexpr float kStillRotation = 1e-3f;
+
+// Steps of k-means over a part are short, and threads wait for each other after each region.
+constexpr auto kStep = std::chrono::milliseconds(15);
 
 // k-means iterations between two changes of the rotation.
 constexpr int kFirstIterations = 5;
@@ -162,9 +166,13 @@ void PqTrainer::EndPart(Lane *lane) {
 
 // False once all parts are done.
 bool PqTrainer::StepCodes() {
-    ParallelFor(options_.threads, options_.threads, [this](ptrdiff_t i, int) noexcept {
-        Lane &lane = lanes_[i];
-        if (lane.part >= 0) lane.lloyd->Step();
+    using Clock = std::chrono::steady_clock;
+    const Clock::time_point end = Clock::now() + kStep;
+    ParallelFor(options_.threads, options_.threads, [this, end](ptrdiff_t i, int) noexcept {
+        const Lane &lane = lanes_[i];
+        if (lane.part < 0) return;
+        while (lane.lloyd->Step() && Clock::now() < end) {
+        }
     });
     for (int i = 0; i < options_.threads; i++)
         if (lanes_[i].part >= 0 && lanes_[i].lloyd->IsDone()) EndPart(&lanes_[i]);

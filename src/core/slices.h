@@ -1,9 +1,12 @@
 // Work in slices: a loop over many pieces that is left and taken up again, some 20 ms at a time, so
 // that whoever drives it can look for interrupts. What a piece does must not depend on the slice.
+// A slice is one region of threads: on a busy machine, where threads wait long for each other at
+// its end, its length is what counts.
 
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 
@@ -19,24 +22,24 @@ class Slices {
     void Begin(size_t total) {
         at_ = 0;
         total_ = total;
-        slice_ = static_cast<size_t>(threads_);
     }
 
     // Runs body(i, thread) for the next pieces; false once all are done.
     template <class Body>
     bool Run(Body body) {
         using Clock = std::chrono::steady_clock;
-        constexpr auto kShort = std::chrono::milliseconds(10),
-                       kLong = std::chrono::milliseconds(25);
-        const Clock::time_point begin = Clock::now();
-        const size_t first = at_, count = std::min(slice_, total_ - at_);
-        ParallelFor(static_cast<ptrdiff_t>(count), threads_, [&](ptrdiff_t i, int thread) noexcept {
-            body(first + static_cast<size_t>(i), thread);
+        constexpr auto kSlice = std::chrono::milliseconds(15);
+        const Clock::time_point end = Clock::now() + kSlice;
+        std::atomic<size_t> next = at_;
+        const size_t lanes = std::min(static_cast<size_t>(threads_), total_ - at_);
+        ParallelFor(static_cast<ptrdiff_t>(lanes), threads_, [&](ptrdiff_t, int thread) noexcept {
+            do {
+                const size_t i = next.fetch_add(1, std::memory_order_relaxed);
+                if (i >= total_) return;
+                body(i, thread);
+            } while (Clock::now() < end);
         });
-        at_ += count;
-        const Clock::duration took = Clock::now() - begin;
-        if (took < kShort) slice_ *= 2;
-        if (took > kLong) slice_ = std::max(slice_ / 2, static_cast<size_t>(threads_));
+        at_ = std::min(next.load(), total_);
         return at_ < total_;
     }
 
@@ -48,7 +51,6 @@ class Slices {
     int threads_;
     size_t at_ = 0;
     size_t total_ = 0;
-    size_t slice_ = 1;
 };
 
 }  // namespace vecx
