@@ -50,6 +50,11 @@ class Database:
         # A vacuum of its own accord would take time from whatever is being measured.
         self.execute(f'CREATE TABLE {table} (id int PRIMARY KEY, embedding vector({dimensions})) '
                      'WITH (autovacuum_enabled = off)')
+        self.copy_rows(table, values, first_id)
+        self.execute(f'VACUUM ANALYZE {table}')
+
+    def copy_rows(self, table, values, first_id):
+        dimensions = values.shape[1]
         layout = np.dtype([('fields', '>i2'), ('id_size', '>i4'), ('id', '>i4'), ('size', '>i4'),
                            ('dimensions', '>i2'), ('unused', '>i2'), ('values', '>f4', dimensions)])
         with self.cursor.copy(f'COPY {table} FROM STDIN (FORMAT binary)') as copy:
@@ -63,7 +68,6 @@ class Database:
                 message['values'] = block
                 copy.write(message.tobytes())
             copy.write(struct.pack('>h', -1))
-        self.execute(f'VACUUM ANALYZE {table}')
 
     def ensure_table(self, table, values):
         """Keeps a table of an earlier run if it has as many rows; the name says what is in it."""

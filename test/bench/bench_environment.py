@@ -51,6 +51,8 @@ def describe(known):
              f"{known['memory_bytes'] / 1e9:.0f} GB of memory; {libraries}; "
              f"sources at {known['checkout'] or 'an unknown commit'}"]
     for label, name in (('vecx', 'vecx'), ('vector', 'pgvector')):
+        if label not in known:
+            continue
         database = known[label]
         settings = ', '.join(f'{setting} = {value}' for setting, value in sorted(database['settings'].items()))
         lines.append(f"- {name} {database['extension']} on PostgreSQL {database['postgresql']}: {settings}")

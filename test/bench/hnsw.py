@@ -29,35 +29,15 @@ import os
 
 import numpy as np
 
+import bench_curve
 import hnsw_build
 import hnsw_classes
-import bench_curve
 import hnsw_library
+from bench_churn import Subject, measure_churn
 from bench_data import DataSet, K, recall
 from bench_database import Database, TableSearch, sweep
 from bench_environment import environment
-
-class Results:
-    """The JSON file: a list of records, one a command and run."""
-
-    def __init__(self, path):
-        self.path, self.records = path, []
-        if os.path.exists(path):
-            with open(path, encoding='ascii') as file:
-                self.records = json.load(file)
-
-    def append(self, record):
-        self.records.append(record)
-        with open(self.path + '.new', 'w', encoding='ascii') as file:
-            json.dump(self.records, file, indent=1)
-            file.write('\n')
-        os.replace(self.path + '.new', self.path)
-
-    def latest(self, command, data):
-        for record in reversed(self.records):
-            if (record['command'], record['set'], record['rows']) == (command, data.name, data.rows):
-                return record['figures']
-        return None
+from bench_results import Results, numbers
 
 
 def ensure_tables(databases, data):
@@ -158,15 +138,12 @@ def measure_clients(databases, data, options, target, settings):
 
 
 def run_churn(databases, data, options, _):
-    return hnsw_build.measure_churn(databases, data, options)
+    return measure_churn([Subject(database.label, database, 'hnsw', options.parameters, 'hnsw.ef_search',
+                                  options.ef_search) for database in databases], data, options)
 
 
 def run_classes(databases, data, options, _):
     return hnsw_classes.measure_classes(databases, data, options)
-
-
-def numbers(kind):
-    return lambda text: [kind(part) for part in text.split(',')]
 
 
 def add_command(commands, name, run, words, rows=0, queries=500, rounds=7):

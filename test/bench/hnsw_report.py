@@ -13,24 +13,7 @@ import statistics
 
 from bench_curve import NAMES, at_recall, ratio_at_recall
 from bench_environment import describe
-
-
-def table(head, rows):
-    lines = ['| ' + ' | '.join(head) + ' |', '|' + '---|' * len(head)]
-    return '\n'.join(lines + ['| ' + ' | '.join(row) + ' |' for row in rows]) + '\n'
-
-
-def number(value, digits=0):
-    return '-' if value is None else f'{value:,.{digits}f}'
-
-
-def ratio(value):
-    return '-' if value is None else f'**{number(value, 2 if value < 10 else 1)}**'
-
-
-def short(value):
-    """A recall: .9985"""
-    return '1.0' if value == 1 else f'{value:.4f}'[1:]
+from bench_table import number, ratio, short, table
 
 
 def report_search(record):
@@ -190,7 +173,7 @@ def main():
     with open(options.results, encoding='ascii') as file:
         records = json.load(file)
     if options.plots:
-        from hnsw_plot import plot  # the tables need no matplotlib
+        from bench_plot import plot  # the tables need no matplotlib
         os.makedirs(options.plots, exist_ok=True)
 
     latest = {}
@@ -206,7 +189,11 @@ def main():
                           f"at a load of {record['load_average']:.1f}\n")
                     print('\n\n'.join(part.rstrip('\n') for part in report(record)) + '\n')
                     if command == 'search' and options.plots:
-                        path = plot(record, options.plots)
+                        path = os.path.join(options.plots, f"hnsw_{record['set']}_{record['rows']}.png")
+                        curves = record['figures']['curves']
+                        plot(record, {NAMES[label]: points for label, points in curves.items()},
+                             f"m = {record['options']['m']}, ef_construction = "
+                             f"{record['options']['ef_construction']}", path)
                         print(f'![Recall and time of {data_set}]({os.path.basename(path)})\n')
     for record in latest.values():
         if record['environment'] not in machines:
