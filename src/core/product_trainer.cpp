@@ -24,7 +24,7 @@ constexpr float kCloseEnough = 1e-5f;  // of the elements of R'R - I
 constexpr float kStillRotation = 1e-3f;
 
 // Steps of k-means over a part are short, and threads wait for each other after each region.
-constexpr auto kStep = std::chrono::milliseconds(15);
+constexpr auto kStep = std::chrono::milliseconds(40);
 
 // k-means iterations between two changes of the rotation.
 constexpr int kFirstIterations = 5;

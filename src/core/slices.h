@@ -1,4 +1,4 @@
-// Work in slices: a loop over many pieces that is left and taken up again, some 20 ms at a time, so
+// Work in slices: a loop over many pieces that is left and taken up again, some 40 ms at a time, so
 // that whoever drives it can look for interrupts. What a piece does must not depend on the slice.
 // A slice is one region of threads: on a busy machine, where threads wait long for each other at
 // its end, its length is what counts.
@@ -28,7 +28,7 @@ class Slices {
     template <class Body>
     bool Run(Body body) {
         using Clock = std::chrono::steady_clock;
-        constexpr auto kSlice = std::chrono::milliseconds(15);
+        constexpr auto kSlice = std::chrono::milliseconds(40);
         const Clock::time_point end = Clock::now() + kSlice;
         std::atomic<size_t> next = at_;
         const size_t lanes = std::min(static_cast<size_t>(threads_), total_ - at_);
