@@ -18,7 +18,8 @@ All of it, on a machine that does nothing else:
     done
     test/bench/ivf_report.py ivf.json --plots DIR
 
-DIR is that of hnsw.py, as is what a role must be able to do. `build` leaves the indexes that `search` needs.
+On a machine that does something else OMP_WAIT_POLICY=passive keeps Faiss's threads from waiting busily while
+it builds. DIR is that of hnsw.py, as is what a role must be able to do. `build` leaves the indexes that `search` needs.
 Several indexes are on one column; for a search the others are dropped in a transaction, which is then rolled
 back. ivf_large.py measures ten million rows.
 """

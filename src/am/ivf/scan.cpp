@@ -84,8 +84,9 @@ struct ScanState {
     uint32_t batch_begin, opened;
     int probes;
 
-    Candidate *kept;  // at first in no order, then a heap with the smallest bound on top
+    Candidate *kept;  // those before `next` have been ranked, those before `ordered` are in order
     int64 kept_count, kept_limit, kept_capacity;
+    int64 next, ordered;
     Candidate cut;    // this row and those after it were not kept
     float threshold;  // what kernels hold bounds against: just above that of `cut`
     Ranked *ranked;   // a heap, the smallest `low` on top
@@ -108,11 +109,16 @@ bool LaterCandidate(const Candidate &a, const Candidate &b) {
     if (a.bound != b.bound) return a.bound > b.bound;
     return Number(a.row) > Number(b.row);
 }
-bool NearerCandidate(const Candidate &a, const Candidate &b) { return LaterCandidate(b, a); }
 bool LaterRanked(const Ranked &a, const Ranked &b) {
     if (a.low != b.low) return a.low > b.low;
     return Number(a.row) > Number(b.row);
 }
+
+// For algorithms, which do not inline what they get as the address of a function.
+constexpr auto kNearer = [](const Candidate &a, const Candidate &b) {
+    return LaterCandidate(b, a);
+};
+constexpr auto kLater = [](const Ranked &a, const Ranked &b) { return LaterRanked(a, b); };
 
 // The lists as the scan knows them.
 const Lists &ListsOf(IndexScanDesc scan, ScanState *state) {
@@ -171,7 +177,7 @@ void Narrow(ScanState *state) {
         return;
     }
     std::nth_element(state->kept, state->kept + state->kept_limit, state->kept + state->kept_count,
-                     NearerCandidate);
+                     kNearer);
     state->cut = state->kept[state->kept_limit];
     state->threshold = std::nextafter(state->cut.bound, kFloatInfinity);
     state->kept_count = state->kept_limit;
@@ -392,8 +398,14 @@ void SortLists(ScanState *state, uint32_t count) {
     };
     if (count <= state->sorted) return;
     RankedList *begin = state->ranks + state->sorted, *end = state->ranks + state->list_count;
-    if (count < state->list_count) std::nth_element(begin, state->ranks + count, end, nearer);
-    std::sort(begin, state->ranks + count, nearer);
+    // By a heap, few of many are picked faster.
+    constexpr uint32_t kFewOf = 16;
+    if (count - state->sorted <= (state->list_count - state->sorted) / kFewOf) {
+        std::partial_sort(begin, state->ranks + count, end, nearer);
+    } else {
+        if (count < state->list_count) std::nth_element(begin, state->ranks + count, end, nearer);
+        std::sort(begin, state->ranks + count, nearer);
+    }
     state->sorted = count;
 }
 
@@ -403,9 +415,9 @@ void PrefetchCopy(Relation index, const Lists &lists, const Candidate &candidate
                         lists.geometry.copy_size);
 }
 
-// Goes through the lists of the batch, and makes a heap of the rows that are kept.
+// Goes through the lists of the batch.
 void VisitBatch(const Lists &lists, Relation index, ScanState *state) {
-    state->kept_count = 0;
+    state->kept_count = state->next = state->ordered = 0;
     state->threshold = kFloatInfinity;
     constexpr uint32_t kListsAhead = 4;
     for (uint32_t i = state->batch_begin; i < state->opened; i++) {
@@ -415,22 +427,33 @@ void VisitBatch(const Lists &lists, Relation index, ScanState *state) {
             store::Prefetch(index, state->ranks[i + 1].head, 0, store::kPageCapacity);
         VisitList(lists, index, state, state->ranks[i]);
     }
-    constexpr int kSoon = 16;
-    const int64 soon = std::min<int64>(state->kept_count, kSoon);
-    if (lists.HasVectors() && soon > 0) {
-        if (soon < state->kept_count)
-            std::nth_element(state->kept, state->kept + soon, state->kept + state->kept_count,
-                             NearerCandidate);
-        for (int64 i = 0; i < soon; i++) {
-            if (!lists.HasCopies()) {
-                ReadAheadTableVector(state->table_vectors, state->kept[i].row);
-                continue;
-            }
-            ReadAhead(index, lists, state->kept[i].copy_block);
-            PrefetchCopy(index, lists, state->kept[i]);
+}
+
+// How far ahead of the ranking vectors are asked for.
+constexpr int64 kSoon = 12;
+
+// Puts some more of the rows that are kept in order, where those that are have been ranked. False
+// if there are no more.
+bool OrderMore(const Lists &lists, Relation index, ScanState *state) {
+    if (state->next < state->ordered) return true;
+    if (state->next == state->kept_count) return false;
+    constexpr int64 kFirstOrdered = 64;
+    const int64 count =
+        std::min(state->kept_count - state->ordered, std::max(state->ordered, kFirstOrdered));
+    Candidate *begin = state->kept + state->ordered, *end = state->kept + state->kept_count;
+    if (begin + count < end) std::nth_element(begin, begin + count, end, kNearer);
+    std::sort(begin, begin + count, kNearer);
+    state->ordered += count;
+    if (!lists.HasVectors()) return true;
+    for (int64 i = 0; i < std::min(kSoon, count); i++) {
+        if (!lists.HasCopies()) {
+            ReadAheadTableVector(state->table_vectors, begin[i].row);
+            continue;
         }
+        ReadAhead(index, lists, begin[i].copy_block);
+        PrefetchCopy(index, lists, begin[i]);
     }
-    std::make_heap(state->kept, state->kept + state->kept_count, LaterCandidate);
+    return true;
 }
 
 // A row of a block that the table does not have is damage, to be told as such; the table may have
@@ -477,15 +500,12 @@ DistanceRange RangeOfCandidate(const Lists &lists, Relation index, ScanState *st
     return range;
 }
 
-// Ranks the row of the smallest bound.
-void RankHead(const Lists &lists, IndexScanDesc scan, ScanState *state) {
+// Ranks the row of the smallest bound; OrderMore has found one.
+void RankNext(const Lists &lists, IndexScanDesc scan, ScanState *state) {
     Relation index = scan->indexRelation;
-    std::pop_heap(state->kept, state->kept + state->kept_count, LaterCandidate);
-    const Candidate candidate = state->kept[--state->kept_count];
-    constexpr int64 kAhead = 6;
-    if (lists.HasCopies() && !state->query.is_zero)
-        for (int64 i = 0; i < std::min(kAhead, state->kept_count); i++)
-            PrefetchCopy(index, lists, state->kept[i]);
+    const Candidate candidate = state->kept[state->next++];
+    if (lists.HasCopies() && !state->query.is_zero && state->next + kSoon <= state->ordered)
+        PrefetchCopy(index, lists, state->kept[state->next + kSoon - 1]);
     DistanceRange range = {0, 0};
     state->floor = candidate;
     if (!state->query.is_zero) {
@@ -504,7 +524,7 @@ void RankHead(const Lists &lists, IndexScanDesc scan, ScanState *state) {
         Reserve(state, &state->ranked, state->ranked_count, state->ranked_capacity);
     }
     state->ranked[state->ranked_count++] = ranked;
-    std::push_heap(state->ranked, state->ranked + state->ranked_count, LaterRanked);
+    std::push_heap(state->ranked, state->ranked + state->ranked_count, kLater);
 }
 
 // Whether fewer rows have been ranked than are to be before the next goes out; not by bounds.
@@ -513,10 +533,10 @@ bool RanksTooFew(const ScanState &state) {
 }
 
 // Whether a row whose copy was not read yet has to be ranked before one at `distance` goes out.
-bool MayBeNearer(const Lists &lists, const ScanState &state, double distance) {
-    if (state.kept_count == 0) return false;
-    if (state.rerank > 0) return RanksTooFew(state);
-    return LowOf(lists, state, state.kept[0].bound) <= distance;
+bool MayBeNearer(const Lists &lists, Relation index, ScanState *state, double distance) {
+    if (!OrderMore(lists, index, state)) return false;
+    if (state->rerank > 0) return RanksTooFew(*state);
+    return LowOf(lists, *state, state->kept[state->next].bound) <= distance;
 }
 
 // The same of rows that were not kept; `limit`: what none of them is below.
@@ -540,26 +560,27 @@ void Emit(IndexScanDesc scan, ScanState *state, const Ranked &found, bool rechec
 // The next row of this batch. False if there is none, or none before the lists have been gone
 // through again.
 bool TakeNext(const Lists &lists, IndexScanDesc scan, ScanState *state) {
+    Relation index = scan->indexRelation;
     const double limit = LimitOf(lists, *state);
     for (;;) {
-        while (state->kept_count > 0 &&
-               (state->ranked_count == 0 || MayBeNearer(lists, *state, state->ranked[0].low))) {
+        while (state->ranked_count == 0 ? OrderMore(lists, index, state)
+                                        : MayBeNearer(lists, index, state, state->ranked[0].low)) {
             CHECK_FOR_INTERRUPTS();
-            RankHead(lists, scan, state);
+            RankNext(lists, scan, state);
         }
         if (state->ranked_count == 0) return false;
         if (MayBeLeftOut(*state, limit, state->ranked[0].low)) return false;
-        std::pop_heap(state->ranked, state->ranked + state->ranked_count, LaterRanked);
+        std::pop_heap(state->ranked, state->ranked + state->ranked_count, kLater);
         Ranked found = state->ranked[--state->ranked_count];
         // In doubt with the next? Then that one's copy may settle it.
         while (found.high > found.low && state->rerank == 0 &&
-               MayBeNearer(lists, *state, found.high)) {
+               MayBeNearer(lists, index, state, found.high)) {
             CHECK_FOR_INTERRUPTS();
-            RankHead(lists, scan, state);
+            RankNext(lists, scan, state);
         }
         if (state->ranked_count > 0 && LaterRanked(found, state->ranked[0])) {
             state->ranked[state->ranked_count++] = found;
-            std::push_heap(state->ranked, state->ranked + state->ranked_count, LaterRanked);
+            std::push_heap(state->ranked, state->ranked + state->ranked_count, kLater);
             continue;
         }
         // Also where one that the executor may hold back for the same reason could come later.
