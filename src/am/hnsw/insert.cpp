@@ -59,7 +59,8 @@ class Inserter {
 
     void Run(bool vector_unchanged) {
         if (vector_unchanged && JoinEqualQuickly()) return;
-        memory_ = NewLinkMemory(graph_, PoolWidthFor(shape_, graph_.ef_construction));
+        memory_ =
+            NewLinkMemory(graph_, PoolWidthFor(shape_, graph_.ef_construction), LinkUse::kInsert);
         Random random(static_cast<uint64_t>(row_.block_high) << 32 |
                       static_cast<uint64_t>(row_.block_low) << 16 | row_.item);
         int level = DrawLevel(&random);
@@ -93,7 +94,7 @@ class Inserter {
 
     bool JoinEqualQuickly() {
         if (!entry_.link) return false;
-        memory_ = NewLinkMemory(graph_, kShortWidth);
+        memory_ = NewLinkMemory(graph_, kShortWidth, LinkUse::kInsert);
         Candidate starts[kDescentEntries];
         const int count = StartOn(0, kDescentWidth, memory_.search, starts);
         const int found = FindNear(store_, query_, 0, starts, count, kNoNode, memory_);
@@ -402,7 +403,7 @@ class Inserter {
         const uint64_t first = PoolWidthFor(shape_, graph_.ef_construction);
         const uint64_t most = std::max(first, std::min(nodes, memory / LinkBytesPerWidth(graph_)));
         for (uint64_t width = first;; width = std::min(width * 4, most)) {
-            memory_ = NewLinkMemory(graph_, static_cast<int>(width));
+            memory_ = NewLinkMemory(graph_, static_cast<int>(width), LinkUse::kInsert);
             if (Relink(store, entry_, node, level, memory_)) return;
             if (width == most) break;
         }
@@ -453,13 +454,24 @@ class Inserter {
     bool linked_slot_ = false;
 };
 
+// The memory of one insert after the other. It keeps its first piece, which what one row needs fits
+// into, but for LinkMemory; an error leaves it to the next insert to be emptied.
+MemoryContext InsertContext() {
+    constexpr Size kKept = 128 * 1024;
+    static MemoryContext context = nullptr;
+    if (context == nullptr)
+        context = AllocSetContextCreate(TopMemoryContext, "hnsw insert", kKept,
+                                        ALLOCSET_DEFAULT_INITSIZE, ALLOCSET_DEFAULT_MAXSIZE);
+    MemoryContextReset(context);
+    return context;
+}
+
 }  // namespace
 
 bool Insert(Relation index, Datum value, bool isnull, ItemPointer tid, Relation,
             bool index_unchanged, IndexInfo *) {
     if (isnull) return false;
-    const MemoryContext context =
-        AllocSetContextCreate(CurrentMemoryContext, "hnsw insert", ALLOCSET_DEFAULT_SIZES);
+    const MemoryContext context = InsertContext();
     const MemoryContext before = MemoryContextSwitchTo(context);
     // The value first: reading it may flush the relation's cache entry.
     value = PointerGetDatum(PG_DETOAST_DATUM(value));
@@ -476,7 +488,7 @@ bool Insert(Relation index, Datum value, bool isnull, ItemPointer tid, Relation,
         inserter.Run(index_unchanged);
     }
     MemoryContextSwitchTo(before);
-    MemoryContextDelete(context);
+    MemoryContextReset(context);
     return false;
 }
 

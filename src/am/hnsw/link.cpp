@@ -28,18 +28,38 @@ void Replace(Relation index, const Graph &graph, NodeId id, const store::PageRef
                        graph.shape.size);
 }
 
+// Memory for what a search has found. The inserts of a backend use one piece in turn: one made for
+// each would be given back to the system after each, and come back from there page by page.
+char *kept_memory = nullptr;
+Size kept_bytes = 0;
+
+char *FoundMemory(Size bytes, LinkUse use) {
+    constexpr Size kMostKept = 1 << 20;
+    if (use != LinkUse::kInsert || bytes > kMostKept)
+        return static_cast<char *>(palloc_extended(bytes, MCXT_ALLOC_HUGE));
+    if (bytes > kept_bytes) {
+        char *memory = static_cast<char *>(MemoryContextAlloc(TopMemoryContext, bytes));
+        if (kept_memory != nullptr) pfree(kept_memory);
+        kept_memory = memory;
+        kept_bytes = bytes;
+    }
+    return kept_memory;
+}
+
 }  // namespace
 
-LinkMemory NewLinkMemory(const Graph &graph, int width) {
+LinkMemory NewLinkMemory(const Graph &graph, int width, LinkUse use) {
     const int padded = graph.shape.padded;
     LinkMemory memory = {};
     memory.search = NewSearchMemory(width);
-    const int capacity = static_cast<int>(memory.search.visited_slots / 2 + 1);
-    memory.own.capacity = capacity;
-    memory.own.codes = static_cast<uint8_t *>(
-        palloc_extended(static_cast<Size>(capacity) * MostOwnBytes(graph.shape), MCXT_ALLOC_HUGE));
-    memory.own.views = static_cast<Sq8View *>(palloc(capacity * sizeof(Sq8View)));
-    memory.found = static_cast<LinkCandidate *>(palloc(capacity * sizeof(LinkCandidate)));
+    const Size capacity = memory.search.visited_slots / 2 + 1;
+    memory.own.capacity = static_cast<int>(capacity);
+    char *found = FoundMemory(capacity * (sizeof(LinkCandidate) + sizeof(Sq8View) +
+                                          static_cast<Size>(MostOwnBytes(graph.shape))),
+                              use);
+    memory.found = reinterpret_cast<LinkCandidate *>(found);
+    memory.own.views = reinterpret_cast<Sq8View *>(memory.found + capacity);
+    memory.own.codes = reinterpret_cast<uint8_t *>(memory.own.views + capacity);
     memory.node = static_cast<float *>(palloc(padded * sizeof(float)));
     memory.neighbor = static_cast<float *>(palloc(padded * sizeof(float)));
     memory.query_memory =
@@ -165,10 +185,8 @@ bool OfferOnPage(Relation index, const Graph &graph, NodeLink target, int level,
     memcpy(memory.record, graph.RecordAt(page.content, target.id), graph.shape.size);
     const NodeRecord record(graph.shape, memory.record);
     if (record.header().IsLive() && record.header().level == level) {
-        const Sq8View own = record.OwnVector(outside);
-        ActiveKernels().codes.decode_u8(own.codes, own.scale, own.offset, memory.neighbor,
-                                        graph.shape.padded);
-        result = OfferEdge(record, memory.neighbor, newcomer, query, distance, kind);
+        result = OfferEdge(record, record.OwnVector(outside), memory.neighbor, newcomer, query,
+                           distance, kind);
         if (result == EdgeResult::kAdded) Replace(index, graph, target.id, page, memory.record);
     }
     store::Close(page);

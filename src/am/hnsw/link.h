@@ -22,7 +22,9 @@ struct LinkMemory {
     uint8_t
         *outside;  // an own vector that is not in its record, or a neighbour's; made when needed
 };
-LinkMemory NewLinkMemory(const Graph &graph, int width);
+// With kInsert a part of it is the backend's, until the next call with kInsert.
+enum class LinkUse { kInsert, kVacuum };
+LinkMemory NewLinkMemory(const Graph &graph, int width, LinkUse use);
 
 // About so many bytes for each node of the width.
 Size LinkBytesPerWidth(const Graph &graph);

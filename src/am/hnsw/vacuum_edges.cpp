@@ -123,7 +123,8 @@ bool Vacuum::ReadLiveNode(NodeId id, NodeLink *link) {
 // connect with it yet: else those that live amid dead ones would hold each other, and nothing lead
 // to them. Where they know nobody else, one of them is linked by a search.
 void Vacuum::AnchorAll() {
-    LinkMemory memory = NewLinkMemory(graph_, PoolWidthFor(shape_, graph_.ef_construction));
+    LinkMemory memory =
+        NewLinkMemory(graph_, PoolWidthFor(shape_, graph_.ef_construction), LinkUse::kVacuum);
     FindMain();
     NodeLink node;
     for (const bool search : {false, true})
@@ -359,7 +360,8 @@ void Vacuum::RelinkAll(const List<LevelNode> &nodes) {
     if (nodes.count == 0) return;
     const MemoryContext context =
         AllocSetContextCreate(CurrentMemoryContext, "hnsw relink", ALLOCSET_DEFAULT_SIZES);
-    LinkMemory memory = NewLinkMemory(graph_, PoolWidthFor(shape_, graph_.ef_construction));
+    LinkMemory memory =
+        NewLinkMemory(graph_, PoolWidthFor(shape_, graph_.ef_construction), LinkUse::kVacuum);
     for (int64 i = 0; i < nodes.count; i++) {
         VacuumDelayPoint();
         const LevelNode &node = nodes.items[i];
