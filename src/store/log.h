@@ -48,9 +48,23 @@ class PageEdit {
 };
 static_assert(std::is_trivially_destructible_v<PageEdit>);
 
-// Puts `length` bytes at `offset` of the content of a page that is locked exclusively, in a record
-// of its own: the same record, byte for byte, that PageEdit would write, without its copies of the
-// page. For what an insert does a score of times. Only bytes that differ are logged.
+// Bytes that are to be put at `offset` of a page's content.
+struct ByteChange {
+    PageRef page;
+    PageKind kind;  // what a fresh page becomes
+    int offset;
+    const void *bytes;
+    int length;
+};
+
+// Puts bytes into up to kMaxPages different pages that are locked exclusively, in one record: the
+// same record, byte for byte, that PageEdit would write, without its copies of the pages. For what
+// an insert does a score of times. Only bytes that differ are logged, and so they are for fresh
+// pages: each is begun first, in a short record of its own (see BeginPage), where PageEdit logs the
+// whole page.
+void ChangeBytes(Relation index, const ByteChange *changes, int count);
+
+// The same for one page that is not fresh.
 void ChangeBytes(Relation index, const PageRef &page, int offset, const void *bytes, int length);
 
 }  // namespace vecx::store

@@ -103,9 +103,8 @@ BlockNumber ExtendLocked(Relation index, int count) {
     return first;
 }
 
-bool IsZero(Page page) {
-    const char *bytes = reinterpret_cast<const char *>(page);
-    return bytes[0] == 0 && memcmp(bytes, bytes + 1, BLCKSZ - 1) == 0;
+bool IsZero(const char *bytes, size_t count) {
+    return bytes[0] == 0 && memcmp(bytes, bytes + 1, count - 1) == 0;
 }
 
 char damage_text[160];
@@ -146,8 +145,9 @@ void RaiseLocked(Relation index, BlockNumber block) {
     RaiseDamaged(index, block, "Another page leads here, from where this one was reached.");
 }
 
-void RaiseFound(Relation index, BlockNumber block, Page page, PageKind expected) {
-    RaiseDamaged(index, block, FindDamage(page, expected));
+void RaiseIfDamaged(Relation index, BlockNumber block, Page page, PageKind expected) {
+    const char *damage = FindDamage(page, expected);
+    if (damage != nullptr) RaiseDamaged(index, block, damage);
 }
 
 }  // namespace detail
@@ -158,6 +158,11 @@ void InitPage(Page page, PageKind kind) {
     reinterpret_cast<PageHeader>(page)->pd_lower = kTailOffset;
     const PageTail tail = {0, 0, static_cast<uint16_t>(kind), kPageVersion, 0, kPageId};
     memcpy(reinterpret_cast<char *>(page) + kTailOffset, &tail, sizeof(tail));
+}
+
+void BeginPage(Page page, PageKind kind) {
+    InitPage(page, kind);
+    reinterpret_cast<PageHeader>(page)->pd_lower = kContentOffset;
 }
 
 void RaiseDamaged(Relation index, BlockNumber block, const char *what) {
@@ -182,7 +187,9 @@ PageRef OpenAnyExclusive(Relation index, BlockNumber block) {
 
 const char *FindDamage(Page page, PageKind expected) {
     if (PageIsNew(page))
-        return IsZero(page) ? nullptr : "The page has no header, and yet it is not empty.";
+        return IsZero(reinterpret_cast<const char *>(page), BLCKSZ)
+                   ? nullptr
+                   : "The page has no header, and yet it is not empty.";
 
     const auto *header = reinterpret_cast<const PageHeaderData *>(page);
     PageTail tail;
@@ -201,7 +208,10 @@ const char *FindDamage(Page page, PageKind expected) {
         return Say("Its format has version %u, and this vecx reads version %u.", tail.version,
                    kPageVersion);
     if (tail.kind != kind) return Say("It is of kind %u instead of %u.", tail.kind, kind);
-    if (header->pd_lower != kTailOffset || header->pd_upper != kTailOffset)
+    const bool begun = detail::HeaderPartOf(page) == detail::kBegunHeaderPart;
+    if (begun && !IsZero(Content(page), kPageCapacity))
+        return "Its header says that it is empty, and it is not.";
+    if (!begun && (header->pd_lower != kTailOffset || header->pd_upper != kTailOffset))
         return Say("Its header puts free space from byte %u to byte %u, where content is.",
                    header->pd_lower, header->pd_upper);
     if (tail.reserved0 != 0 || tail.reserved1 != 0 || tail.reserved2 != 0)

@@ -49,13 +49,18 @@ inline char *Content(Page page) { return reinterpret_cast<char *>(page) + kConte
 // Empties `page` and makes it one of ours.
 void InitPage(Page page, PageKind kind);
 
+// The same, but only begun: its content is a hole as PostgreSQL has them in its pages, which an
+// image in the WAL leaves out. The next record closes it; a crash in between leaves a page that is
+// as good as one of zeros.
+void BeginPage(Page page, PageKind kind);
+
 // A pinned page with a lock on its content. Owns nothing: whoever leaves by ereport leaves the
 // release to the end of the transaction.
 struct PageRef {
     Buffer buffer;
     Page page;
     char *content;
-    bool fresh;  // nothing but zeros: legal, and there is no content
+    bool fresh;  // nothing but zeros, or begun: legal, and there is no content
 };
 static_assert(std::is_trivial_v<PageRef>);
 
@@ -172,30 +177,41 @@ struct TailPart {
 constexpr uint64_t kHeaderPart = std::bit_cast<uint64_t>(
     HeaderPart{kTailOffset, kTailOffset, kTailOffset, BLCKSZ | PG_PAGE_LAYOUT_VERSION});
 
+constexpr uint64_t kBegunHeaderPart = std::bit_cast<uint64_t>(
+    HeaderPart{kContentOffset, kTailOffset, kTailOffset, BLCKSZ | PG_PAGE_LAYOUT_VERSION});
+
+inline uint64_t HeaderPartOf(Page page) {
+    uint64_t part;
+    memcpy(&part, reinterpret_cast<const char *>(page) + offsetof(PageHeaderData, pd_lower),
+           sizeof(part));
+    return part;
+}
+
 constexpr uint64_t TailPartOf(PageKind kind) {
     return std::bit_cast<uint64_t>(TailPart{static_cast<uint16_t>(kind), kPageVersion, 0, kPageId});
 }
 
 inline bool IsSound(Page page, PageKind kind) {
-    const char *bytes = reinterpret_cast<const char *>(page);
-    uint64_t header, tail;
-    memcpy(&header, bytes + offsetof(PageHeaderData, pd_lower), sizeof(header));
-    memcpy(&tail, bytes + kTailOffset + offsetof(PageTail, kind), sizeof(tail));
-    return header == kHeaderPart && tail == TailPartOf(kind);
+    uint64_t tail;
+    memcpy(&tail, reinterpret_cast<const char *>(page) + kTailOffset + offsetof(PageTail, kind),
+           sizeof(tail));
+    return HeaderPartOf(page) == kHeaderPart && tail == TailPartOf(kind);
 }
 
-[[noreturn]] void RaiseFound(Relation index, BlockNumber block, Page page, PageKind expected);
+// For a page that is not sound: it may be begun.
+void RaiseIfDamaged(Relation index, BlockNumber block, Page page, PageKind expected);
 
 inline PageRef Refer(Buffer buffer) {
     const Page page = BufferGetPage(buffer);
-    return {buffer, page, Content(page), PageIsNew(page)};
+    const bool begun = HeaderPartOf(page) == kBegunHeaderPart;
+    return {buffer, page, Content(page), PageIsNew(page) || begun};
 }
 
 inline PageRef Check(Relation index, BlockNumber block, PageKind expected, Buffer buffer) {
     const PageRef ref = Refer(buffer);
     // ReadBuffer has seen that a page without pd_upper is nothing but zeros.
-    if (!IsSound(ref.page, expected) && !ref.fresh) [[unlikely]]
-        RaiseFound(index, block, ref.page, expected);
+    if (!IsSound(ref.page, expected) && !PageIsNew(ref.page)) [[unlikely]]
+        RaiseIfDamaged(index, block, ref.page, expected);
     return ref;
 }
 

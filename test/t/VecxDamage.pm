@@ -10,7 +10,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use VecxHnsw;
-our @EXPORT = qw(run_damage);
+our @EXPORT = qw(run_damage damaged patch);
 
 my ($node, $settings);
 
@@ -91,7 +91,7 @@ sub damaged
     return ($err, $err2, $found);
 }
 # `kinds` of indexes: dimensions, operator class, operator, method, and what comes behind; `settings` of searches; `dimensions_at`: where
-# the metapage has the dimensions, in its content. Returns the server, which is stopped, and one of its tables: name, file and others.
+# the metapage has the dimensions, in its content; `also`: a function that is called with the stopped server and one of its tables.
 sub run_damage
 {
     my (%options) = @_;
@@ -210,6 +210,8 @@ sub run_damage
         cmp_ok($found, '>', 0, "$what: vecx_check");
     }
 
+    $options{also}->($node, $t) if $options{also};
+
     # A file cut short.
     copy("$t->{file}.whole", $t->{file}) || die;
     truncate $t->{file}, 5 * 8192;
@@ -224,7 +226,6 @@ sub run_damage
     $node->safe_psql('postgres', "REINDEX INDEX $index");
     is(index_errors($node, $name, 1), '', 'sound after REINDEX');
     $node->stop;
-    return ($node, $t);
 }
 
 1;

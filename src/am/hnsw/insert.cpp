@@ -342,33 +342,39 @@ class Inserter {
         FreeSlot slot = TakeFreeSlot(index_, graph_);
         header.generation = slot.generation;
         if (graph_.layout.pages_per_copy > 1) WriteLongCopy(slot.id);
-        store::PageEdit edit(index_);
-        char *content = slot.page.fresh ? edit.Fresh(slot.page, store::PageKind::kNodes)
-                                        : edit.Change(slot.page);
-        memcpy(graph_.RecordAt(content, slot.id), memory_.record, shape_.size);
+        store::ByteChange changes[2] = {{slot.page, store::PageKind::kNodes,
+                                         graph_.layout.NodeSlot(slot.id) * shape_.size,
+                                         memory_.record, shape_.size}};
         store::PageRef copy_page = {};
         if (graph_.layout.pages_per_copy == 1) {
             copy_page = store::OpenExclusive(index_, graph_.layout.CopyBlock(slot.id),
                                              store::PageKind::kVectors);
-            char *copies = copy_page.fresh ? edit.Fresh(copy_page, store::PageKind::kVectors)
-                                           : edit.Change(copy_page);
-            char *out = copies + graph_.layout.CopyOffset(slot.id);
-            if (!shape_.own_inside) memcpy(out, codes_, shape_.own_bytes);
-            if (graph_.HasCopies())
-                memcpy(out + graph_.CopyHeaderOffset(), vector_.copy, vector_.copy_bytes);
+            changes[1] = {copy_page, store::PageKind::kVectors, graph_.layout.CopyOffset(slot.id),
+                          WholeCopy(), CopyBytes()};
         }
-        edit.Commit();
+        store::ChangeBytes(index_, changes, graph_.layout.pages_per_copy == 1 ? 2 : 1);
         if (graph_.layout.pages_per_copy == 1) store::Close(copy_page);
         store::Close(slot.page);
         return {slot.id, slot.generation};
     }
 
-    void WriteLongCopy(NodeId id) {
+    int CopyBytes() const {
+        return graph_.CopyHeaderOffset() + (graph_.HasCopies() ? vector_.copy_bytes : 0);
+    }
+
+    // What stands beside the records: the own vector, if that has no room in them, and the copy.
+    const char *WholeCopy() const {
         const int own = graph_.CopyHeaderOffset();
-        const int bytes = own + (graph_.HasCopies() ? vector_.copy_bytes : 0);
-        auto *whole = static_cast<char *>(palloc(bytes));
+        if (own == 0) return vector_.copy;
+        auto *whole = static_cast<char *>(palloc(CopyBytes()));
         memcpy(whole, codes_, own);
-        memcpy(whole + own, vector_.copy, bytes - own);
+        memcpy(whole + own, vector_.copy, CopyBytes() - own);
+        return whole;
+    }
+
+    void WriteLongCopy(NodeId id) {
+        const int bytes = CopyBytes();
+        const char *whole = WholeCopy();
         BlockNumber block = graph_.layout.CopyBlock(id);
         for (int at = 0; at < bytes; at += store::kPageCapacity, block++) {
             store::PageRef page = store::OpenExclusive(index_, block, store::PageKind::kVectors);
@@ -378,7 +384,6 @@ class Inserter {
             edit.Commit();
             store::Close(page);
         }
-        pfree(whole);
     }
 
     bool Offer(int level, const Choice &choice) {
