@@ -197,6 +197,15 @@ namespace {
 
 constexpr int kAnchorWalks = 4;
 
+// Of those whom the newcomer has as filling only, so many are asked to take it, the nearest. A
+// third would do so; but each is one more page that changes, and they have better ways to it, by
+// those that the newcomer keeps. Not so for the inner product, where filling is how outliers are
+// found, and where node codes leave so much less to write.
+int MostOfferedFilling(const RecordShape &shape) {
+    const bool few = shape.HasEdgeCodes() && !shape.has_excesses;
+    return few ? shape.edges / 8 : shape.edges;
+}
+
 // As GraphBuilder::Anchor does where no neighbour has room: at one of those that they hold.
 bool AnchorBelow(Relation index, const Graph &graph, NodeLink at, int level,
                  const EdgeTarget &newcomer, const GraphQuery &query, LinkMemory &memory) {
@@ -242,13 +251,14 @@ bool OfferToAll(Relation index, const Graph &graph, const LinkCandidate *chosen,
                            kind, memory);
     };
     bool anchored = false;
+    int filling = MostOfferedFilling(graph.shape);
     for (int i = 0; i < count; i++) {
         if (!anchored && offer(i, OfferKind::kAnchor)) {
             HoldOnPage(index, graph, newcomer.link, newcomer.rotated, chosen[i].link,
                        chosen[i].distance, memory);
             anchored = true;
             pg::PausePoint(pg::PausePlace::kInsertWasTaken);
-        } else {
+        } else if (chosen[i].kept || filling-- > 0) {
             // Who holds as many anchors as it may can still take an edge like any other.
             offer(i, OfferKind::kOrdinary);
         }
