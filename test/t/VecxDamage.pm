@@ -91,7 +91,8 @@ sub damaged
     return ($err, $err2, $found);
 }
 # `kinds` of indexes: dimensions, operator class, operator, method, and what comes behind; `settings` of searches; `dimensions_at`: where
-# the metapage has the dimensions, in its content; `also`: a function that is called with the stopped server and one of its tables.
+# the metapage has the dimensions, in its content; `also`: a function that is called with the stopped server and one of
+# its tables, which are returned as well, with that table's index made anew.
 sub run_damage
 {
     my (%options) = @_;
@@ -226,6 +227,7 @@ sub run_damage
     $node->safe_psql('postgres', "REINDEX INDEX $index");
     is(index_errors($node, $name, 1), '', 'sound after REINDEX');
     $node->stop;
+    return ($node, $t);
 }
 
 1;
