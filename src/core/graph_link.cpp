@@ -62,7 +62,6 @@ void WriteEdges(const NodeRecord &record, const float *node, const LinkCandidate
 bool IsFar(const NodeRecord &record, float distance) noexcept {
     constexpr float kFarFactor = 4;  // of squares: twice as far
     const RecordShape &shape = record.shape();
-    if (LinksByProduct(shape)) return false;
     // Rows that differ by less than what quantization loses seem to be at no distance at all.
     const float lost = record.header().error;
     if (!(distance > kFarFactor * lost * lost)) return false;
@@ -115,12 +114,12 @@ int CountAnchored(const NodeRecord &record) noexcept {
 // Does a kept edge lead past the newcomer, making this one superfluous? If not, kept edges that are
 // longer and lead past it become filling.
 bool JudgeNewcomer(const RecordShape &shape, float distance, Neighborhood *edges) noexcept {
-    const float factor = LinksByProduct(shape) ? 1 : kPruneFactor;
     const int words = shape.MaskWords();
     uint32_t longer[kMaxEdges / kBatch];
     for (int word = 0; word < words; word++) {
         const PassedEdges passed = ActiveKernels().codes.compare_edges(
-            edges->lengths + word * kBatch, edges->estimates + word * kBatch, distance, factor);
+            edges->lengths + word * kBatch, edges->estimates + word * kBatch, distance,
+            kPruneFactor);
         if (passed.shorter & edges->kept[word]) return false;
         longer[word] = passed.longer;
     }

@@ -28,7 +28,7 @@ constexpr float kPruneFactor = 1.2f;
 // Whether a neighbour at `distance` from here is so near to another that the edge to it is
 // superfluous.
 inline bool IsPassedBy(const RecordShape &shape, float between, float distance) {
-    return (LinksByProduct(shape) ? between : kPruneFactor * between) < distance;
+    return kPruneFactor * between < distance;
 }
 
 struct LinkCandidate {

@@ -13,25 +13,24 @@ namespace vecx {
 namespace {
 
 // Codes of lengths: steps of a 16th of a power of two, so that the unit, which stands in the
-// record's header, is in the middle. Where lengths may be negative, half of the codes are for
-// those.
+// record's header, is in the middle. 0 is the length 0.
 constexpr int kCodesPerOctave = 16;
-constexpr int kLastCode = 255, kSignedZero = 128;
+constexpr int kLastCode = 255, kMiddleCode = 128;
 
 constexpr float kRoots[kCodesPerOctave] = {1.0f,        1.04427378f, 1.09050773f, 1.13878863f,
                                            1.18920712f, 1.24185781f, 1.29683955f, 1.35425555f,
                                            1.41421356f, 1.47682615f, 1.54221083f, 1.61049033f,
                                            1.68179283f, 1.75625216f, 1.83400809f, 1.91520656f};
 
-// The code of a positive length among 1..last, and back; last + 1 is a multiple of 32.
-int EncodeMagnitude(float length, float unit, int last) {
+// The code of a positive length, and back.
+int EncodeLength(float length, float unit) {
     const double octaves = std::log2(static_cast<double>(length) / static_cast<double>(unit));
-    const int code = (last + 1) / 2 + static_cast<int>(std::lrint(octaves * kCodesPerOctave));
-    return std::clamp(code, 1, last);
+    const int code = kMiddleCode + static_cast<int>(std::lrint(octaves * kCodesPerOctave));
+    return std::clamp(code, 1, kLastCode);
 }
 
-float DecodeMagnitude(int code, float unit, int last) {
-    const int octave = code / kCodesPerOctave - (last + 1) / 2 / kCodesPerOctave;
+float DecodeLength(int code, float unit) {
+    const int octave = code / kCodesPerOctave - kMiddleCode / kCodesPerOctave;
     return unit * kRoots[code % kCodesPerOctave] * std::bit_cast<float>((octave + 127) << 23);
 }
 
@@ -171,6 +170,14 @@ float SquaredNorm(const SparseList &list) {
     return sum;
 }
 
+// The squared distance of two vectors of such squared lengths with such a product, and with the
+// coordinate that augments each.
+double AugmentedDistance(const RecordShape &shape, double a, double b, double product) {
+    const double most = static_cast<double>(shape.longest) * shape.longest;
+    const double between = std::sqrt(std::max(most - a, 0.0)) - std::sqrt(std::max(most - b, 0.0));
+    return std::max(a + b - 2 * product, 0.0) + between * between;
+}
+
 double SparseDistance(const RecordShape &shape, const Sq8View &a, const Sq8View &b) {
     const SparseList x = SparseListOf(shape, a.codes), y = SparseListOf(shape, b.codes);
     switch (shape.metric) {
@@ -179,7 +186,7 @@ double SparseDistance(const RecordShape &shape, const Sq8View &a, const Sq8View 
         case Metric::kL1:
             return SparseL1(x, y);
         case Metric::kInnerProduct:
-            return -static_cast<double>(SparseInnerProduct(x, y));
+            return AugmentedDistance(shape, a.norm, b.norm, SparseInnerProduct(x, y));
         default:
             return SparseL2Squared(x, y);
     }
@@ -249,10 +256,12 @@ double LookUpDistance(const RecordShape &shape, const GraphQuery &query, const S
                    return std::fabs(x - q) - std::fabs(q);
                });
     const float product = SumByLookUp(query.sparse, list, [](float x, float q) { return x * q; });
-    if (LinksByProduct(shape)) return -product;
+    if (query.inner_product) return -product;
     switch (shape.metric) {
         case Metric::kCosine:
             return 1 - CosineSimilarity({product, query.vector.norm, node.norm});
+        case Metric::kInnerProduct:
+            return AugmentedDistance(shape, query.vector.norm, node.norm, product);
         default:
             // NaN stays, and comes last.
             return std::max(static_cast<double>(query.vector.norm) + node.norm - 2.0 * product,
@@ -336,26 +345,16 @@ float NodeDistanceFrom(const RecordShape &shape, const GraphQuery &query,
 }
 
 void SetNodeEdge(const NodeRecord &record, int slot, NodeLink neighbor, float length) noexcept {
-    const bool is_signed = LinksByProduct(record.shape());
-    const float size = std::fabs(length);
     float &unit = record.header().addend_scale;
-    if (!(unit > 0)) unit = size;
-    const int code =
-        size > 0 ? EncodeMagnitude(size, unit, is_signed ? kLastCode - kSignedZero : kLastCode) : 0;
+    if (!(unit > 0)) unit = length;
     record.Ids()[slot] = neighbor.id;
     record.Generations()[slot] = neighbor.generation;
-    record.LengthCodes()[slot] = static_cast<uint8_t>(!is_signed   ? code
-                                                      : length < 0 ? kSignedZero - code
-                                                                   : kSignedZero + code);
+    record.LengthCodes()[slot] = static_cast<uint8_t>(length > 0 ? EncodeLength(length, unit) : 0);
 }
 
 float NodeEdgeLength(const NodeRecord &record, int slot) noexcept {
-    const bool is_signed = LinksByProduct(record.shape());
-    const int code = record.LengthCodes()[slot] - (is_signed ? kSignedZero : 0);
-    if (code == 0) return 0;
-    const float size = DecodeMagnitude(std::abs(code), record.header().addend_scale,
-                                       is_signed ? kLastCode - kSignedZero : kLastCode);
-    return code < 0 ? -size : size;
+    const int code = record.LengthCodes()[slot];
+    return code == 0 ? 0 : DecodeLength(code, record.header().addend_scale);
 }
 
 }  // namespace vecx

@@ -3,9 +3,8 @@
 //
 // The own vector is the value itself or, for dense vectors, its full-precision copy. Functions take
 // it as Sq8View: `codes` points to it, `norm` is its OwnNorm, the rest is not used. Distances are
-// what the operator gives, but L2 squared. By inner product, dense vectors too are linked by the
-// squared distance and only searched for by its negative, and sparse ones linked by the negative:
-// measured, either way finds less for the others.
+// what the operator gives, but L2 squared. By inner product, vectors are linked by the squared
+// distance and only searched for by its negative; sparse ones are augmented for that.
 //
 // A link's length is kept in one byte, a logarithm: lengths are only held against each other.
 
@@ -51,10 +50,12 @@ bool HasSoundOwn(const NodeRecord &record) noexcept;
 // Squared length of an own vector where distances are computed with it, else 0.
 float OwnNorm(const RecordShape &shape, const void *own) noexcept;
 
-// Whether nodes are linked by the negative inner product, which other than distances may be below
-// 0.
-inline bool LinksByProduct(const RecordShape &shape) {
-    return shape.codec == Codec::kSparse && shape.metric == Metric::kInnerProduct;
+// Whether nodes are linked as if each had one coordinate more, which makes all of them as long as
+// shape.longest: then the nearest are those of the largest products. (Longer ones have a 0 there.)
+// With edge codes the coordinate is in the codes; of sparse vectors it follows from their norm.
+inline bool IsAugmented(const RecordShape &shape) {
+    return shape.has_excesses ||
+           (shape.codec == Codec::kSparse && shape.metric == Metric::kInnerProduct);
 }
 
 // Never NaN, never infinite: the order of candidates must survive whatever a page holds.

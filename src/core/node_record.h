@@ -179,6 +179,7 @@ struct RecordShape {
     Codec codec;
     Metric metric;  // with node codes
     int own_bytes;  // of the own vector in the record; with edge codes SolveOffsets sets it
+    float longest;  // of an augmented graph: length of its vectors, see IsAugmented; 0: not known
 
     // From here on computed by SolveOffsets.
     int ids, generations, addends, factors, lengths, excesses, codes, own;

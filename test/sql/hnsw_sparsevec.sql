@@ -34,6 +34,25 @@ SELECT * FROM pg_temp.try_class('sparsevec_ip_ops', '<#>');
 SELECT * FROM pg_temp.try_class('sparsevec_cosine_ops', '<=>');
 SELECT * FROM pg_temp.try_class('sparsevec_l1_ops', '<+>');
 
+-- The largest products of vectors of few elements, built and inserted: of the ten nearest all but few are found.
+CREATE FUNCTION pg_temp.of_three(i bigint) RETURNS sparsevec LANGUAGE sql IMMUTABLE AS
+    $$SELECT format('{1:%s,2:%s,3:%s}/3', 0.01 + power(sin(i * 12.9898), 2), 0.01 + power(sin(i * 78.233), 2), 0.01 + power(sin(i * 37.719), 2))::sparsevec$$;
+CREATE TABLE hnsw_sparse_three AS SELECT i::int AS id, pg_temp.of_three(i) AS s FROM generate_series(1, 3000) i;
+ALTER TABLE hnsw_sparse_three ALTER s TYPE sparsevec(3);
+CREATE INDEX hnsw_sparse_three_s ON hnsw_sparse_three USING hnsw (s sparsevec_ip_ops);
+INSERT INTO hnsw_sparse_three SELECT i, pg_temp.of_three(i) FROM generate_series(3001, 5000) i;
+CREATE FUNCTION pg_temp.recall_of_three() RETURNS float8 LANGUAGE sql SET hnsw.ef_search = 40 SET enable_sort = off AS $$
+    SELECT count(*) FILTER (WHERE place <= 10 AND found)::float8 / 300 FROM (
+        SELECT q, row_number() OVER (PARTITION BY q ORDER BY (s <#> pg_temp.of_three(q)) + 0, id) AS place, id = ANY (ids) AS found FROM hnsw_sparse_three, (
+            SELECT q, ARRAY(SELECT id FROM hnsw_sparse_three ORDER BY s <#> pg_temp.of_three(q) LIMIT 10) AS ids FROM generate_series(90001, 90030) q) searches) r
+$$;
+SELECT pg_temp.recall_of_three() >= 0.985;
+SELECT message FROM pg_temp.damage('hnsw_sparse_three_s');
+TRUNCATE hnsw_sparse_three;
+INSERT INTO hnsw_sparse_three SELECT i, pg_temp.of_three(i) FROM generate_series(1, 3000) i;
+SELECT pg_temp.recall_of_three() >= 0.985;
+DROP TABLE hnsw_sparse_three;
+
 -- VACUUM frees long vectors as a whole.
 CREATE INDEX hnsw_sparse_index ON hnsw_sparse USING hnsw (s sparsevec_l2_ops);
 DELETE FROM hnsw_sparse WHERE id % 4 = 0;

@@ -60,14 +60,19 @@ void AddToCentre(BuildState *state) {
     state->lengths[state->sampled] = std::sqrt(ActiveKernels().f32.squared_norm(coordinates, n));
 }
 
+void MeasureSparse(BuildState *state) {
+    const RecordShape &shape = state->graph->shape;
+    state->counts[state->sampled] = SparseCapacity(OwnBytesOf(shape, state->vector.copy));
+    state->lengths[state->sampled] = std::sqrt(OwnNorm(shape, state->vector.copy));
+}
+
 void AddToSample(Relation, ItemPointer, Datum *values, bool *isnull, bool, void *opaque) {
     auto *state = static_cast<BuildState *>(opaque);
     if (isnull[0] || state->sampled >= kSampleRows) return;
     const MemoryContext before = MemoryContextSwitchTo(state->row_context);
     if (ReadNodeVector(*state->graph, values[0], &state->vector)) {
         if (state->graph->shape.codec == Codec::kSparse)
-            state->counts[state->sampled] =
-                SparseCapacity(OwnBytesOf(state->graph->shape, state->vector.copy));
+            MeasureSparse(state);
         else
             AddToCentre(state);
         state->sampled++;
@@ -88,18 +93,8 @@ void Sample(Relation heap, IndexInfo *info, BuildState *state) {
     }
 }
 
-// How many elements of a sparse vector a record has room for: nine of ten go in as a whole.
-int SampleInlineElements(Relation heap, IndexInfo *info, BuildState *state) {
-    constexpr int kLeast = 32;
-    state->counts = static_cast<int *>(palloc(kSampleRows * sizeof(int)));
-    Sample(heap, info, state);
-    if (state->sampled == 0) return kInlineElements;
-    int *most = state->counts + state->sampled * 9 / 10;
-    std::nth_element(state->counts, most, state->counts + state->sampled);
-    return std::max(*most, kLeast);
-}
-
-// What Graph::longest is to be. Some lengths far beyond the usual would leave the rest no digits.
+// What RecordShape::longest is to be. Some lengths far beyond the usual would leave the rest no
+// digits.
 float LongestOf(float *lengths, int count) {
     constexpr float kMostTimesMedian = 4;
     if (count == 0) return 0;
@@ -130,6 +125,23 @@ SampledCentre SampleCentre(Relation heap, IndexInfo *info, BuildState *state) {
         sum += AugmentingCoordinate(longest, state->lengths[i]);
     centre[dimensions] = static_cast<float>(sum / state->sampled);
     return {centre, longest};
+}
+
+struct SparseSample {
+    int inline_elements;  // that a record has room for: nine of ten vectors go in as a whole
+    float longest;
+};
+
+SparseSample SampleSparse(Relation heap, IndexInfo *info, BuildState *state) {
+    constexpr int kLeast = 32;
+    state->counts = static_cast<int *>(palloc(kSampleRows * sizeof(int)));
+    state->lengths = static_cast<float *>(palloc(kSampleRows * sizeof(float)));
+    Sample(heap, info, state);
+    if (state->sampled == 0) return {kInlineElements, 0};
+    int *most = state->counts + state->sampled * 9 / 10;
+    std::nth_element(state->counts, most, state->counts + state->sampled);
+    const bool augmented = IsAugmented(state->graph->shape);
+    return {std::max(*most, kLeast), augmented ? LongestOf(state->lengths, state->sampled) : 0};
 }
 
 void ShowProgress(const BuildState *state) {
@@ -200,8 +212,8 @@ IndexBuildResult *Build(Relation heap, Relation index, IndexInfo *info) {
     state.graph = NewGraph(index, {});
     state.vector = NewNodeVector(*state.graph);
     if (state.graph->shape.codec == Codec::kSparse) {
-        const int elements = SampleInlineElements(heap, info, &state);
-        state.graph = NewGraph(index, {}, elements);
+        const SparseSample sample = SampleSparse(heap, info, &state);
+        state.graph = NewGraph(index, {nullptr, sample.longest}, sample.inline_elements);
     } else if (state.graph->shape.HasEdgeCodes()) {
         state.graph = NewGraph(index, SampleCentre(heap, info, &state));
     }

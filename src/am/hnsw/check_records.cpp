@@ -319,8 +319,9 @@ void Checker::CheckCopyDistance(NodeId id, const NodeRecord &record, const char 
             pfree(direction);
         }
         constexpr double kRounding = 1e-5;
-        if (std::sqrt(distance) > lost * 1.001 + kRounding * (length + std::sqrt(centre) +
-                                                              static_cast<double>(graph_->longest)))
+        if (std::sqrt(distance) >
+            lost * 1.001 + kRounding * (length + std::sqrt(centre) +
+                                        static_cast<double>(graph_->shape.longest)))
             Error(id, "a node's copy is %g from its own vector, where %g is the most",
                   std::sqrt(distance), lost);
     }

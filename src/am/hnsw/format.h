@@ -11,7 +11,7 @@
 namespace vecx::hnsw {
 
 constexpr uint32_t kMagic = 0x78636568;  // "hecx"
-constexpr uint32_t kFormatVersion = 2;
+constexpr uint32_t kFormatVersion = 3;
 constexpr BlockNumber kMetaBlock = 0;
 constexpr BlockNumber kCentreBlock = 1;
 
@@ -48,7 +48,7 @@ struct MetaPage {
     uint8_t entry_level;
     uint16_t reserved3;
 
-    float longest;  // for the inner product, see Graph
+    float longest;  // for the inner product, see RecordShape
 
     // The latest stamp of a tombstone that is still there, or 0: a VACUUM that finds nothing dead
     // has slots to free once no transaction before it is left. A hint: a crash may lose it.

@@ -212,7 +212,7 @@ CachedGraph *LoadGraph(Relation index, const MetaPage &meta) {
     graph.dimensions = static_cast<int>(meta.dimensions);
     graph.shape = shape;
     graph.layout = layout;
-    graph.longest = meta.longest;
+    graph.shape.longest = meta.longest;
     store::ReadBlob(index, kCentreBlock, cached->floats, CentreBytes(shape));
     return cached;
 }
@@ -267,7 +267,7 @@ const Graph &OpenGraph(Relation index, Entry *entry) {
         if (index->rd_amcache != nullptr) pfree(index->rd_amcache);
         index->rd_amcache = cached = loaded;
     }
-    cached->graph.longest = meta.longest;
+    cached->graph.shape.longest = meta.longest;
     if (entry != nullptr) *entry = {{meta.entry, meta.entry_generation}, meta.entry_level};
     return cached->graph;
 }
@@ -288,7 +288,7 @@ const Graph *MakeGraph(const OperatorClass &opclass, int dimensions, int m, int 
     graph.copies = copies;
     graph.dimensions = dimensions;
     graph.shape = shape;
-    graph.longest = longest;
+    graph.shape.longest = longest;
     graph.layout = SolveLayout(shape, CopySize(shape, copies), FirstGroup(shape));
     return &graph;
 }
@@ -300,7 +300,7 @@ MetaPage MetaPageOf(const Graph &graph, uint64_t seed, const Entry &entry) {
     meta.build_id = graph.build_id;
     meta.rotation_seed = seed;
     meta.dimensions = graph.dimensions;
-    meta.longest = graph.longest;
+    meta.longest = graph.shape.longest;
     meta.m = graph.m;
     meta.ef_construction = graph.ef_construction;
     meta.edges = graph.shape.edges;

@@ -32,7 +32,6 @@ struct Graph {
     Layout layout;
     Rotation rotation;
     const float *centre;           // shape.dimensions; what is subtracted before the rotation
-    float longest;                 // for the inner product: length of the augmented vectors
     mutable uint64_t known_nodes;  // at least so many ids have a page
 
     int CopyElementBytes() const { return vecx::CopyElementBytes(copies); }
@@ -77,7 +76,7 @@ void WriteLastStamp(Relation index, uint64_t stamp);
 
 // True of a graph for the inner product that was made over no rows, until the first is inserted.
 inline bool LacksLongest(const Graph &graph) {
-    return graph.shape.has_excesses && graph.longest == 0;
+    return IsAugmented(graph.shape) && graph.shape.longest == 0;
 }
 
 // Says for an empty graph how long its augmented vectors are, by the first of them, before that is

@@ -114,7 +114,7 @@ bool ReadNodeVector(const Graph &graph, Datum value, NodeVector *out) {
     MakeCoordinates(graph, elements.floats, norm, out->coordinates);
     out->shortened = !HasUsualLength(graph, norm);
     if (IsInnerProduct(graph.opclass)) {
-        const double length = std::min(norm, kLongest), longest = graph.longest;
+        const double length = std::min(norm, kLongest), longest = graph.shape.longest;
         out->coordinates[n] = AugmentingCoordinate(longest, length);
         out->excess = static_cast<float>(std::max(0.0, length * length - longest * longest));
     }
@@ -124,6 +124,11 @@ bool ReadNodeVector(const Graph &graph, Datum value, NodeVector *out) {
 }
 
 float IndexedLength(const Graph &graph, Datum value) {
+    if (graph.shape.codec == Codec::kSparse) {
+        NodeVector vector = NewNodeVector(graph);
+        ReadSparseVector(graph, ReadSparse(value), &vector);
+        return std::sqrt(OwnNorm(graph.shape, vector.copy));
+    }
     const Elements elements = ReadElements(graph.opclass, graph.dimensions, value);
     return static_cast<float>(std::min(Norm(elements.floats, elements.dimensions), kLongest));
 }
@@ -164,8 +169,8 @@ void ReadQueryVector(const Graph &graph, Datum value, QueryVector *out) {
     if (IsInnerProduct(graph.opclass)) {
         // Here the query is a direction. The codes tell products best apart where it is as long as
         // the points.
-        if (graph.longest > 0 && out->norm > 0 && out->norm <= kLongest)
-            out->factor = graph.longest / out->norm;
+        if (graph.shape.longest > 0 && out->norm > 0 && out->norm <= kLongest)
+            out->factor = graph.shape.longest / out->norm;
         for (int i = 0; i < n; i++)
             out->scratch[i] = static_cast<float>(out->scratch[i] * out->factor);
         out->scratch[n] = 0;
@@ -211,7 +216,7 @@ DistanceRange RangeOfExpansion(const Graph &graph, const QueryVector &query,
     if (graph.opclass.metric == Metric::kInnerProduct) {
         // |q - y|^2 = |q|^2 + longest^2 + excess - 2 <q, y>
         const double squares = query.norm * query.norm * query.factor * query.factor +
-                               static_cast<double>(graph.longest) * graph.longest;
+                               static_cast<double>(graph.shape.longest) * graph.shape.longest;
         const double middle = (key - squares) / 2;
         const double around =
             (root + lost / 2) * lost + product_error +
