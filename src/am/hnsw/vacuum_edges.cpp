@@ -192,18 +192,17 @@ bool Vacuum::MendRecord(NodeId id, const NodeRecord &record) {
     measured_ = false;
     const int cleared = ClearDeadEdges(id, record);
     if (cleared == 0) return false;
+    const bool few = shape_.edges <= kFewEdges && cleared * 2 >= shape_.edges;
+    // Of a node that has lost all, nobody may know any more: what is offered to it below lies
+    // behind those that died, and has no edge to it.
+    bool lonely = true;
+    for (int slot = 0; slot < shape_.edges && lonely; slot++) lonely = !record.Link(slot);
     if (measured_) {
         const int64 most = kOffersPerEdge * cleared;
         for (int i = 0; i < cleared; i++) CollectBehind(record, lost_[i], most);
         OfferReplacements(record, most);
     }
-    if (shape_.edges <= kFewEdges && cleared * 2 >= shape_.edges) {
-        lonely_.Append({{id, record.header().generation}, record.header().level});
-        return true;
-    }
-    for (int slot = 0; slot < shape_.edges; slot++)
-        if (record.Link(slot)) return true;
-    lonely_.Append({{id, record.header().generation}, record.header().level});
+    if (few || lonely) lonely_.Append({{id, record.header().generation}, record.header().level});
     return true;
 }
 
