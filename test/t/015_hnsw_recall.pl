@@ -105,11 +105,12 @@ for my $seed (0.1, 0.2)
         CREATE TABLE bq AS SELECT i, (random() * 2::float8 ^ 52)::bigint::bit(52) AS v FROM generate_series(1, 100) i;
         CREATE INDEX b_v ON b USING hnsw (v bit_hamming_ops) WITH (m = 4, ef_construction = 8);
         DELETE FROM b WHERE i > 2500; VACUUM b;
+        SET enable_indexscan = off;
         CREATE TABLE bt AS SELECT bq.i, f.d FROM bq CROSS JOIN LATERAL (SELECT b.v <~> bq.v AS d FROM b ORDER BY 1 LIMIT 1 OFFSET 19) f;
-        SET enable_seqscan = off; SET enable_sort = off; SET hnsw.ef_search = 100;
+        SET enable_indexscan = on; SET enable_seqscan = off; SET enable_sort = off; SET hnsw.ef_search = 100;
         SELECT sum((SELECT count(*) FROM (SELECT b.v <~> bq.v AS d FROM b ORDER BY b.v <~> bq.v LIMIT 20) f WHERE f.d <= bt.d)) / 2000.0 FROM bq JOIN bt USING (i);
         DROP TABLE b, bq, bt});
-    ($recall) = $recall =~ /(0\.\d+)\s*$/;
+    ($recall) = $recall =~ /([01]\.\d+)\s*$/;
     cmp_ok($recall, '>=', 0.73, sprintf 'a graph of few edges, three quarters of it deleted: %.3f', $recall);
 }
 $node->stop;
