@@ -53,6 +53,9 @@ class Pool {
 
     int width() const { return width_; }
 
+    // After a search: whether it was given all that there is.
+    bool HasTakenAll() const { return count_ == 0 && bound_ == kNone; }
+
     // Only smaller keys can still be taken.
     float Bound() const { return bound_; }
 

@@ -172,6 +172,15 @@ CREATE INDEX hnsw_scan_apart_index ON hnsw_scan_apart USING hnsw (v vector_l2_op
 SELECT count(*), count(*) FILTER (WHERE distance < before) AS inversions FROM (SELECT distance, lag(distance) OVER (PARTITION BY k ORDER BY place) AS before FROM generate_series(1, 20) k, LATERAL (SELECT pg_temp.make(10000 + k, 100) AS q OFFSET 0) query, LATERAL (SELECT row_number() OVER () AS place, v <-> q AS distance FROM (SELECT v FROM hnsw_scan_apart ORDER BY v <-> q LIMIT 200) found) numbered) pairs;
 RESET hnsw.ef_search;
 
+-- Tight clusters of few rows, each of which leads to all others: a search as wide as the graph gives all rows, none of them late.
+SET hnsw.ef_search = 1000;
+CREATE TABLE hnsw_scan_tight (id int, v vector(5));
+INSERT INTO hnsw_scan_tight SELECT i, pg_temp.make(i, 5) + ARRAY[(i % 2 * 2 - 1) * (1 + i % 3) * 1e6, (i % 5 / 2 - 1) * 1e6, 0, 0, 0]::vector FROM generate_series(1, 400) i;
+CREATE INDEX hnsw_scan_tight_index ON hnsw_scan_tight USING hnsw (v vector_l2_ops);
+SELECT count(*), count(*) FILTER (WHERE distance < before) AS inversions FROM (SELECT distance, lag(distance) OVER (PARTITION BY k ORDER BY place) AS before FROM generate_series(1, 20) k, LATERAL (SELECT v AS q FROM hnsw_scan_tight WHERE id = k OFFSET 0) query, LATERAL (SELECT row_number() OVER () AS place, v <-> q AS distance FROM (SELECT v FROM hnsw_scan_tight ORDER BY v <-> q) found) numbered) pairs;
+RESET hnsw.ef_search;
+DROP TABLE hnsw_scan_tight;
+
 -- Copies that end where their page ends.
 CREATE TABLE hnsw_scan_full (id int, v vector);
 INSERT INTO hnsw_scan_full SELECT i, pg_temp.make(i, 5426) FROM generate_series(1, 30) i;

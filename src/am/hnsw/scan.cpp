@@ -152,7 +152,10 @@ bool EndedFar(PageStore &store, const ScanState &state, NodeLink nearest, float 
 
 // The first search: the nearest of a pool as wide as hnsw.ef_search wants it.
 void Search(const Graph &graph, Relation index, const Entry &entry, ScanState *state) {
-    if (!entry.link) return;
+    if (!entry.link) {
+        state->exhausted = true;
+        return;
+    }
     PageStore store(index, graph);
     store.Measure(state->query);
     const SearchMemory &memory = state->search;
@@ -170,11 +173,12 @@ void Search(const Graph &graph, Relation index, const Entry &entry, ScanState *s
             }
             Visit(graph, state, expansion);
         });
+        return pool.HasTakenAll();
     };
     Candidate starts[kDescentEntries];
     int count = Descend(store, state->graph_query, entry, 0, kDescentWidth, memory, starts);
     visited.Clear();
-    search_from(starts, count);
+    state->exhausted = search_from(starts, count);
     if (entry.level > 0 && EndedFar(store, *state, nearest, distance)) {
         count = Descend(store, state->graph_query, entry, 0, kWideDescentWidth,
                         NewSearchMemory(kWideDescentWidth), starts);
@@ -386,6 +390,10 @@ void Start(IndexScanDesc scan, ScanState *state) {
     state->most_queued = std::max<int64>(RowsIn(QueueBytes()), 2 * state->ef_search);
     state->late.Open(state->context, RowsIn(LateBytes()));
     Search(graph, index, entry, state);
+    // A pool has a node once for each neighbour that led to it, and where all that is near leads to
+    // each other it gives up others for that. A search as wide as the graph sees all of it.
+    if (!state->exhausted && graph.known_nodes <= static_cast<uint64_t>(state->ef_search))
+        SearchOn(graph, index, state, state->ef_search);
     // The last rows of a pool are not the next nearest: some are from the way there. And in few
     // dimensions neighbourhoods overlap so much that it fills with repetitions; after many deletes,
     // with nodes that have no rows. Then the search goes on before all that it found has gone out.
