@@ -34,7 +34,7 @@ is_clang = $(findstring clang,$(shell $(CXX) --version))
 OPTFLAGS = -O2 -ftree-vectorize $(if $(is_clang),,-fvect-cost-model=dynamic)
 WARNINGS = -Wall -Wextra -Wno-register -Wno-volatile -Wno-sign-compare -Wno-unused-parameter \
 	$(if $(is_clang),-Wno-unknown-warning-option -Wno-deprecated-volatile -Wno-ignored-attributes)
-CORE_CXXFLAGS = -std=c++20 $(OPTFLAGS) -fno-math-errno -fopenmp -fPIC -fvisibility=hidden -MMD -MP \
+CORE_CXXFLAGS = -std=c++20 $(OPTFLAGS) -fno-math-errno -pthread -fPIC -fvisibility=hidden -MMD -MP \
 	$(WARNINGS) -I$(srcdir)/src
 PG_CXXFLAGS = $(CORE_CXXFLAGS) '-DPGDLLEXPORT=__attribute__((visibility("default")))' \
 	-DVECX_VERSION='"$(VECX_VERSION)"'
@@ -49,7 +49,7 @@ include $(PGXS)
 
 # Linked as C++; exports what vecx.map lists and nothing of libstdc++.
 override COMPILER = $(CXX) $(CXXFLAGS)
-SHLIB_LINK += -fopenmp -Wl,--version-script=$(srcdir)/vecx.map
+SHLIB_LINK += -pthread -Wl,--version-script=$(srcdir)/vecx.map
 $(shlib): $(srcdir)/vecx.map
 
 # The core is compiled without a PostgreSQL include path, so that the compiler guards the layer.

@@ -184,7 +184,7 @@ self_test() {
     try no_pg_try "echo 'PG_TRY();' >>src/types/a.cpp"
     try exceptions_are_caught_in_core_and_the_guard_only "echo 'catch (...)' >>src/types/a.cpp"
     try postgresql_version_is_asked_in_few_files "echo '#if PG_VERSION_NUM > 1' >>src/types/a.cpp"
-    try threads_live_in_core_parallel_h "echo '#pragma omp parallel' >>src/core/a.cpp"
+    try threads_live_in_core_parallel_h "echo 'pthread_create(&t, 0, f, 0);' >>src/core/a.cpp"
     try no_flag_that_ties_the_binary_to_this_cpu "echo 'CXXFLAGS = -march=native' >>Makefile"
     try one_version_number "echo \"default_version = '0.2.0'\" >vecx.control"
     try one_version_number "echo '## 0.0.9 (unreleased)' >CHANGELOG.md"

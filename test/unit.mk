@@ -11,7 +11,7 @@ core_objects := $(patsubst %.cpp,$(out)/%.o,$(core))
 programs := $(patsubst test/unit/%.cpp,$(out)/%,$(tests))
 
 CXX = g++
-FLAGS = -std=c++20 -O2 -g -fno-math-errno -fopenmp -fvisibility=hidden -Wall -Wextra -Wno-sign-compare \
+FLAGS = -std=c++20 -O2 -g -fno-math-errno -pthread -fvisibility=hidden -Wall -Wextra -Wno-sign-compare \
 	-Wno-unused-parameter -Werror -MMD -MP -Isrc
 ifeq ($(FLAVOUR),asan)
 FLAGS += -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer

@@ -5,13 +5,16 @@
 // created, signals are blocked in the caller: the new threads inherit that, so PostgreSQL's
 // handlers run on its own thread only. Regions are to be short (some 50 ms); the caller looks for
 // interrupts in between.
+//
+// Threads are kept for the next region. Who waits sleeps: where others want the CPU, too, waiting
+// by spinning, as OpenMP's libraries do, takes it from those who are waited for.
 
 #pragma once
 
-#include <omp.h>
 #include <pthread.h>
 #include <signal.h>
 
+#include <atomic>
 #include <cstddef>
 #include <initializer_list>
 
@@ -35,6 +38,10 @@ class SignalBlock {
     sigset_t before_;
 };
 
+// Calls run(context, thread) on the caller, as thread 0, and meanwhile on up to `threads` - 1
+// others. It may be fewer: those that come too late to help are not waited for.
+void RunTogether(int threads, void (*run)(void *context, int thread) noexcept, void *context);
+
 // body(i, thread): thread counts from 0.
 template <class Body>
 void ParallelFor(ptrdiff_t n, int threads, Body body) {
@@ -43,13 +50,19 @@ void ParallelFor(ptrdiff_t n, int threads, Body body) {
         for (ptrdiff_t i = 0; i < n; i++) body(i, 0);
         return;
     }
-    const SignalBlock block;
-#pragma omp parallel num_threads(threads)
-    {
-        const int thread = omp_get_thread_num();
-#pragma omp for schedule(dynamic, 1)
-        for (ptrdiff_t i = 0; i < n; i++) body(i, thread);
-    }
+    struct Region {
+        Body *body;
+        ptrdiff_t n;
+        std::atomic<ptrdiff_t> next;
+    } region = {&body, n, 0};
+    RunTogether(
+        threads,
+        [](void *context, int thread) noexcept {
+            auto *of = static_cast<Region *>(context);
+            for (ptrdiff_t i; (i = of->next.fetch_add(1, std::memory_order_relaxed)) < of->n;)
+                (*of->body)(i, thread);
+        },
+        &region);
 }
 
 }  // namespace vecx

@@ -4,6 +4,7 @@
 #include "core/parallel.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -135,6 +136,38 @@ TEST(ParallelTest, SignalsWaitForTheCaller) {
         EXPECT_TRUE(pthread_equal(handled_by, pthread_self()));
     }
     sigaction(SIGUSR1, &old, nullptr);
+}
+
+// One within another, or beside another, runs on its caller alone.
+TEST(ParallelTest, OneRegionAtATime) {
+    std::atomic<int> times = 0;
+    ParallelFor(8, 3, [&](ptrdiff_t, int) noexcept {
+        ParallelFor(10, 3, [&](ptrdiff_t, int) noexcept { times++; });
+    });
+    EXPECT_EQ(times, 80);
+    std::thread other([&] {
+        for (int i = 0; i < 200; i++) ParallelFor(10, 3, [&](ptrdiff_t, int) noexcept { times++; });
+    });
+    for (int i = 0; i < 200; i++) ParallelFor(10, 3, [&](ptrdiff_t, int) noexcept { times++; });
+    other.join();
+    EXPECT_EQ(times, 4080);
+}
+
+// The threads of the parent are not those of its child.
+TEST(ParallelTest, AfterFork) {
+    ParallelFor(10, 3, [](ptrdiff_t, int) noexcept {});
+    const pid_t child = fork();
+    if (child == 0) {
+        std::atomic<int> arrived = 0;
+        ParallelFor(3, 3, [&](ptrdiff_t, int) noexcept {
+            arrived++;
+            while (arrived < 3) std::this_thread::yield();
+        });
+        _exit(arrived == 3 ? 0 : 1);
+    }
+    int status = 1;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
 }
 
 TEST(ParallelTest, BlockNests) {
