@@ -101,21 +101,26 @@ def ensure_indexes(subjects, data, options):
             build_index(subject, data, options, os.cpu_count())
 
 
+def drop_indexes(database, data, keep=''):
+    """All indexes of the table but this one and the primary key."""
+    for name, in database.rows('SELECT relname FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid '
+                               f"WHERE indrelid = '{data.tables}_items'::regclass AND NOT indisprimary"):
+        if name != keep:
+            database.execute(f'DROP INDEX {name}')
+
+
 class IndexSearch:
     """Searches by one of several indexes on the same column."""
 
-    def __init__(self, subject, subjects, data):
+    def __init__(self, subject, data):
         self.label, self.subject, self.data = subject.name, subject, data
         self.efforts, self.query_count = subject.efforts, len(data.queries)
-        self.others = [index_of(other, data) for other in subjects
-                       if other.database is subject.database and other is not subject]
 
     def turn(self, act):
         """What `act` gives for a TableSearch that can only use this index."""
         database = self.subject.database
         database.execute('BEGIN')
-        for other in self.others:
-            database.execute(f'DROP INDEX {other}')
+        drop_indexes(database, self.data, index_of(self.subject, self.data))
         search = TableSearch(database, self.data.tables + '_items', self.data.tables + '_queries',
                              setting=self.subject.setting)
         search.check_plan(index_of(self.subject, self.data))
@@ -168,7 +173,7 @@ def run_search(databases, data, options):
     ensure_tables(databases, data)
     subjects = subjects_of(databases, data, options)
     ensure_indexes(subjects, data, options)
-    turns = [IndexSearch(subject, subjects, data) for subject in subjects]
+    turns = [IndexSearch(subject, data) for subject in subjects]
     library_seconds = {}
     if not options.no_library and ivf_library.available():
         print('Faiss: building', flush=True)
@@ -195,9 +200,7 @@ def run_opq(databases, data, options):
     truth = data.exact_neighbors()
     figures, index = [], data.tables + '_opq'
     vecx.execute('BEGIN')
-    for row in vecx.rows('SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisprimary '
-                         f"AND indrelid = '{data.tables}_items'::regclass"):
-        vecx.execute(f'DROP INDEX {row[0]}')
+    drop_indexes(vecx, data)
     vecx.execute(f"SET LOCAL maintenance_work_mem = '{options.memory}'")
     vecx.execute(f'SET LOCAL max_parallel_maintenance_workers = {os.cpu_count() - 1}')
     for m, bits in ((eight, 8), (four, 4)):
