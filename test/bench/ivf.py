@@ -60,7 +60,8 @@ def subjects_of(databases, data, options):
              Subject('pgvector ivfflat', vector, 'ivfflat', lists, 'ivfflat.probes', options.probes),
              Subject('pgvector hnsw', vector, 'hnsw', 'm = 16, ef_construction = 64', 'hnsw.ef_search',
                      options.ef_search)]
-    return [subject for subject in found if options.only in subject.name]
+    chosen = options.only.split(';') if options.only else [subject.name for subject in found]
+    return [subject for subject in found if subject.name in chosen]
 
 
 def index_of(subject, data):
@@ -246,7 +247,7 @@ def add_command(commands, name, run, words, rows=0, queries=500, rounds=5, probe
     parser.add_argument('--probes', type=numbers(int), default=list(probes))
     parser.add_argument('--ef-search', type=numbers(int), default=[10, 20, 40, 100, 200, 400])
     parser.add_argument('--memory', default='1GB', help='maintenance_work_mem of builds (default 1GB)')
-    parser.add_argument('--only', default='', help='indexes whose name has this in it')
+    parser.add_argument('--only', default='', help="names of indexes, as in 'vecx ivfpq;pgvector hnsw' (default: all)")
     return parser
 
 

@@ -8,6 +8,8 @@ import numpy as np
 sys.path.append(str(Path(__file__).resolve().parents[1] / "bench"))
 import bench_curve
 import bench_data
+import ivf
+import ivf_large
 
 
 def curve(*points):
@@ -61,6 +63,29 @@ class Curve(unittest.TestCase):
         ratio, exact = bench_curve.ratio_at_recall(self.points, slower, .98)
         self.assertAlmostEqual(ratio, 3)
         self.assertTrue(exact)
+
+
+class Large(unittest.TestCase):
+    def test_neighbors_from_parts_are_those_of_all_rows(self):
+        random = np.random.default_rng(2)
+        rows = random.standard_normal((900, 8)).astype(np.float32)
+        queries = random.standard_normal((4, 8)).astype(np.float32)
+        nearest = ivf_large.Nearest(queries)
+        for start in range(0, 900, 250):
+            nearest.add(start, rows[start:start + 250])
+        self.assertEqual(nearest.found.tolist(), bench_data.nearest(rows, queries).tolist())
+
+    def test_the_same_seed_makes_the_same_rows_part_by_part(self):
+        first, second = (ivf_large.Mixture(24, 50, 3) for _ in range(2))
+        rows = first.draw(400, 1, 0)
+        self.assertTrue(np.array_equal(rows, second.draw(400, 1, 0)))
+        self.assertFalse(np.array_equal(rows, second.draw(400, 1, 400)))
+        self.assertTrue(np.isfinite(rows).all())
+
+
+class Parts(unittest.TestCase):
+    def test_parts_divide_the_dimensions(self):
+        self.assertEqual([ivf.parts_of(n) for n in (784, 128, 97, 3)], [(98, 196), (16, 32), (1, 1), (1, 1)])
 
 
 if __name__ == "__main__":
