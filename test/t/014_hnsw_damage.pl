@@ -12,7 +12,28 @@ use VecxHnsw;
 # What a crash can leave of a page that was empty: its header and tail, see BeginPage. It is as good as a page of zeros.
 sub pages_that_are_begun
 {
-    my ($node, $t) = @_;
+    my ($node) = @_;
+    my $t = { name => 'begun', d => 24, operator => '<->' };
+    # Until there is a group more, with one node.
+    $node->start;
+    $node->safe_psql(
+        'postgres', q{
+        CREATE TABLE begun (id int, v vector(24));
+        INSERT INTO begun SELECT i, make(i, 24) FROM generate_series(1, 250) i;
+        CREATE INDEX begun_v ON begun USING hnsw (v vector_l2_ops);
+        DO $$
+        DECLARE
+            size bigint := pg_relation_size('begun_v');
+        BEGIN
+            FOR i IN 251 .. 5000 LOOP
+                INSERT INTO begun VALUES (i, make(i, 24));
+                EXIT WHEN pg_relation_size('begun_v') > size;
+            END LOOP;
+        END $$;
+        CHECKPOINT});
+    $t->{file} = $node->data_dir . '/' . $node->safe_psql('postgres', q{SELECT pg_relation_filepath('begun_v')});
+    $node->stop;
+    copy($t->{file}, "$t->{file}.whole") || die;
     my $whole = slurp_file("$t->{file}.whole");
     my ($node_pages, $copy_pages, $first) = unpack('v V V', substr $whole, 24 + 54, 10);
     my (@begun, @filled);
@@ -34,6 +55,8 @@ sub pages_that_are_begun
     copy("$t->{file}.whole", $t->{file}) || die;
     patch($t->{file}, @begun);
     $node->start;
+    # The rows that were inserted into what is gone.
+    $node->safe_psql('postgres', 'DELETE FROM begun WHERE id = 0');
     $node->safe_psql('postgres', "INSERT INTO $t->{name} SELECT i, make(i, $t->{d}) FROM generate_series(200000, 202000) i");
     is(index_errors($node, $t->{name}, 1), '', 'rows come into pages that were begun');
     $node->stop('immediate');

@@ -91,8 +91,8 @@ sub damaged
     return ($err, $err2, $found);
 }
 # `kinds` of indexes: dimensions, operator class, operator, method, and what comes behind; `settings` of searches; `dimensions_at`: where
-# the metapage has the dimensions, in its content; `also`: a function that is called with the stopped server and one of
-# its tables, which are returned as well, with that table's index made anew.
+# the metapage has the dimensions, in its content; `also`: a function that is called with the stopped server. Returns
+# that and one of its tables, its index made anew.
 sub run_damage
 {
     my (%options) = @_;
@@ -211,7 +211,7 @@ sub run_damage
         cmp_ok($found, '>', 0, "$what: vecx_check");
     }
 
-    $options{also}->($node, $t) if $options{also};
+    $options{also}->($node) if $options{also};
 
     # A file cut short.
     copy("$t->{file}.whole", $t->{file}) || die;
