@@ -1,4 +1,4 @@
-"""The file that benchmarks append their figures to, and lists of numbers on their command lines."""
+"""The file that benchmarks append their figures to, and the options that their commands share."""
 import json
 import os
 
@@ -28,3 +28,18 @@ class Results:
 
 def numbers(kind):
     return lambda text: [kind(part) for part in text.split(',')]
+
+
+def add_shared_options(parser, output, rows, queries, rounds, memory):
+    """What each command of each benchmark asks for; all but the parser are defaults."""
+    parser.add_argument('--vecx', required=True, metavar='DSN', help='database for the extension vecx')
+    parser.add_argument('--vector', required=True, metavar='DSN', help='database for the extension vector, pgvector')
+    parser.add_argument('--set', required=True, metavar='NAME')
+    parser.add_argument('--data', required=True, metavar='DIR')
+    parser.add_argument('--output', default=output, metavar='FILE')
+    parser.add_argument('--rows', type=int, default=rows,
+                        help=f'the first rows of the set only (default {rows or "all"})')
+    parser.add_argument('--queries', type=int, default=queries, help=f'(default {queries})')
+    parser.add_argument('--rounds', type=int, default=rounds,
+                        help=f'the systems take turns this often (default {rounds})')
+    parser.add_argument('--memory', default=memory, help=f'maintenance_work_mem of builds (default {memory})')

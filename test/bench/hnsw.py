@@ -37,7 +37,7 @@ from bench_churn import Subject, measure_churn
 from bench_data import DataSet, K, recall
 from bench_database import Database, TableSearch, sweep
 from bench_environment import environment
-from bench_results import Results, numbers
+from bench_results import Results, add_shared_options, numbers
 
 
 def ensure_tables(databases, data):
@@ -150,19 +150,9 @@ def add_command(commands, name, run, words, rows=0, queries=500, rounds=7):
     """A command with the options that all have; the three numbers are its defaults."""
     parser = commands.add_parser(name, help=words, description=words)
     parser.set_defaults(run=run)
-    parser.add_argument('--vecx', required=True, metavar='DSN', help='database for the extension vecx')
-    parser.add_argument('--vector', required=True, metavar='DSN', help='database for the extension vector, pgvector')
-    parser.add_argument('--set', required=True, metavar='NAME')
-    parser.add_argument('--data', required=True, metavar='DIR')
-    parser.add_argument('--output', default='hnsw.json', metavar='FILE')
-    parser.add_argument('--rows', type=int, default=rows,
-                        help=f'the first rows of the set only (default {rows or "all"})')
-    parser.add_argument('--queries', type=int, default=queries, help=f'(default {queries})')
-    parser.add_argument('--rounds', type=int, default=rounds,
-                        help=f'the systems take turns this often (default {rounds})')
+    add_shared_options(parser, 'hnsw.json', rows, queries, rounds, '4GB')
     parser.add_argument('--m', type=int, default=16)
     parser.add_argument('--ef-construction', type=int, default=64)
-    parser.add_argument('--memory', default='4GB', help='maintenance_work_mem of builds (default 4GB)')
     return parser
 
 

@@ -7,13 +7,10 @@ Of several records of one command, set and number of rows the last counts. Ratio
 hnswlib's figure by vecx's unless the head of the column says otherwise; above 1 vecx is better.
 """
 import argparse
-import json
-import os
 import statistics
 
 from bench_curve import NAMES, at_recall, ratio_at_recall
-from bench_environment import describe
-from bench_table import number, ratio, short, table
+from bench_table import number, print_report, ratio, short, table
 
 
 def report_search(record):
@@ -170,35 +167,12 @@ def main():
     parser.add_argument('results', metavar='FILE')
     parser.add_argument('--plots', metavar='DIR', help='write a PNG of recall and time for each search')
     options = parser.parse_args()
-    with open(options.results, encoding='ascii') as file:
-        records = json.load(file)
-    if options.plots:
-        from bench_plot import plot  # the tables need no matplotlib
-        os.makedirs(options.plots, exist_ok=True)
 
-    latest = {}
-    for record in records:
-        latest[record['command'], record['set'], record['rows'], record['options'].get('only')] = record
-    machines = []
-    for data_set in dict.fromkeys(record['set'] for record in records if record['command'] in COMMANDS):
-        print(f'### {data_set}\n')
-        for command, report in COMMANDS.items():
-            for (name, of_set, *_), record in latest.items():
-                if (name, of_set) == (command, data_set):
-                    print(f"**{command}**, {record['rows']:,} x {record['dimensions']}, begun {record['started']} "
-                          f"at a load of {record['load_average']:.1f}\n")
-                    print('\n\n'.join(part.rstrip('\n') for part in report(record)) + '\n')
-                    if command == 'search' and options.plots:
-                        path = os.path.join(options.plots, f"hnsw_{record['set']}_{record['rows']}.png")
-                        curves = record['figures']['curves']
-                        plot(record, {NAMES[label]: points for label, points in curves.items()},
-                             f"m = {record['options']['m']}, ef_construction = "
-                             f"{record['options']['ef_construction']}", path)
-                        print(f'![Recall and time of {data_set}]({os.path.basename(path)})\n')
-    for record in latest.values():
-        if record['environment'] not in machines:
-            machines.append(record['environment'])
-    print('\n\n'.join(describe(machine) for machine in machines))
+    def curves_of(record):
+        return ({NAMES[label]: points for label, points in record['figures']['curves'].items()},
+                f"m = {record['options']['m']}, ef_construction = {record['options']['ef_construction']}")
+
+    print_report(options, COMMANDS, lambda record: record['options'].get('only'), 'hnsw', curves_of)
 
 
 if __name__ == '__main__':

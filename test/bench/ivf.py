@@ -35,7 +35,7 @@ from bench_churn import Subject, measure_churn
 from bench_data import DataSet, K, recall
 from bench_database import Database, TableSearch
 from bench_environment import environment
-from bench_results import Results, numbers
+from bench_results import Results, add_shared_options, numbers
 
 
 def parts_of(dimensions):
@@ -233,20 +233,10 @@ def add_command(commands, name, run, words, rows=0, queries=500, rounds=5, probe
     """A command with the options that all have; the last four are its defaults."""
     parser = commands.add_parser(name, help=words, description=words)
     parser.set_defaults(run=run)
-    parser.add_argument('--vecx', required=True, metavar='DSN', help='database for the extension vecx')
-    parser.add_argument('--vector', required=True, metavar='DSN', help='database for the extension vector, pgvector')
-    parser.add_argument('--set', required=True, metavar='NAME')
-    parser.add_argument('--data', required=True, metavar='DIR')
-    parser.add_argument('--output', default='ivf.json', metavar='FILE')
-    parser.add_argument('--rows', type=int, default=rows,
-                        help=f'the first rows of the set only (default {rows or "all"})')
-    parser.add_argument('--queries', type=int, default=queries, help=f'(default {queries})')
-    parser.add_argument('--rounds', type=int, default=rounds,
-                        help=f'the systems take turns this often (default {rounds})')
+    add_shared_options(parser, 'ivf.json', rows, queries, rounds, '1GB')
     parser.add_argument('--lists', type=int, default=0, help='(default: the root of the number of rows)')
     parser.add_argument('--probes', type=numbers(int), default=list(probes))
     parser.add_argument('--ef-search', type=numbers(int), default=[10, 20, 40, 100, 200, 400])
-    parser.add_argument('--memory', default='1GB', help='maintenance_work_mem of builds (default 1GB)')
     parser.add_argument('--only', default='', help="names of indexes, as in 'vecx ivfpq;pgvector hnsw' (default: all)")
     return parser
 

@@ -7,13 +7,10 @@ Of several records of one command, set and number of rows the last counts. Ratio
 vecx's unless the head of the column says otherwise; above 1 vecx is better.
 """
 import argparse
-import json
-import os
 import statistics
 
 from bench_curve import at_recall, ratio_at_recall
-from bench_environment import describe
-from bench_table import number, ratio, short, table
+from bench_table import number, print_report, ratio, short, table
 
 OWN = 'vecx ivfpq'  # what others are compared with
 
@@ -149,34 +146,16 @@ def main():
     parser.add_argument('results', metavar='FILE')
     parser.add_argument('--plots', metavar='DIR', help='write a PNG of recall and time for each search')
     options = parser.parse_args()
-    with open(options.results, encoding='ascii') as file:
-        records = json.load(file)
-    latest = {}
-    for record in records:
-        part = tuple(record['figures']) if record['command'] == 'large' else record['options'].get('only')
-        latest[record['command'], record['set'], record['rows'], part] = record
-    machines = []
-    for data_set in dict.fromkeys(record['set'] for record in records):
-        print(f'### {data_set}\n')
-        for command, report in COMMANDS.items():
-            for (name, of_set, *_), record in latest.items():
-                if (name, of_set) != (command, data_set):
-                    continue
-                print(f"**{command}**, {record['rows']:,} x {record['dimensions']}, begun {record['started']} "
-                      f"at a load of {record['load_average']:.1f}\n")
-                print('\n\n'.join(part.rstrip('\n') for part in report(record)) + '\n')
-                if command == 'search' and options.plots:
-                    from bench_plot import plot  # the tables need no matplotlib
-                    os.makedirs(options.plots, exist_ok=True)
-                    path = os.path.join(options.plots, f"ivf_{record['set']}_{record['rows']}.png")
-                    curves = record['figures']['curves']
-                    plot(record, {label: curves[label] for label in PLOTTED if label in curves},
-                         f"{record['options']['lists'] or round(record['rows'] ** .5)} lists", path)
-                    print(f'![Recall and time of {data_set}]({os.path.basename(path)})\n')
-    for record in latest.values():
-        if record['environment'] not in machines:
-            machines.append(record['environment'])
-    print('\n\n'.join(describe(machine) for machine in machines))
+
+    def key(record):
+        return tuple(record['figures']) if record['command'] == 'large' else record['options'].get('only')
+
+    def curves_of(record):
+        curves = record['figures']['curves']
+        return ({label: curves[label] for label in PLOTTED if label in curves},
+                f"{record['options']['lists'] or round(record['rows'] ** .5)} lists")
+
+    print_report(options, COMMANDS, key, 'ivf', curves_of)
 
 
 if __name__ == '__main__':
