@@ -24,30 +24,7 @@ $node->safe_psql(
     INSERT INTO t SELECT row_number() OVER (), a.v + b.v FROM base a, base b WHERE a.i < b.i LIMIT $rows;
     VACUUM ANALYZE t});
 
-# Kilobytes of a field of /proc/PID/status, the most that is seen while a statement runs.
-sub peak
-{
-    my ($statement) = @_;
-    my $s = session($node, "SELECT pg_backend_pid();\nSELECT 'ready';\n$statement\n");
-    my ($pid, $most, $first) = (0, 0, 0);
-    my $begin = time;
-    for (;;)
-    {
-        if (!$pid && -s "$s->{file}.out") { ($pid) = slurp_file("$s->{file}.out") =~ /^(\d+)\n/; $pid //= 0; }
-        if ($pid)
-        {
-            open my $status, '<', "/proc/$pid/status" or last;
-            my ($kb) = join('', <$status>) =~ /RssAnon:\s+(\d+)/;
-            last unless defined $kb;
-            $first ||= $kb;
-            $most = $kb if $kb > $most;
-        }
-        last if time - $begin > 170;
-        sleep 0.005;
-    }
-    finish($s);
-    return ($most - $first, $s->{err}, time - $begin);
-}
+sub peak { return peak_memory($node, @_); }
 
 # A scan of all rows takes what its setting says, and the 128 kB of its first search. It finds nearly all of them, each once, and few
 # late; those that are come at the end, and at least nearly all rows are in order. (With the whole of them in memory it takes 4 MB.)

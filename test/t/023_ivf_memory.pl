@@ -27,29 +27,13 @@ $node->safe_psql(
     CREATE INDEX grows_v ON grows USING ivfpq (v vector_l2_ops) WITH (lists = 100);
     INSERT INTO grows SELECT * FROM t});
 
-# Kilobytes that a session's own memory grows by while a statement runs.
+# Megabytes.
 sub peak
 {
     my ($prepare, $statement) = @_;
-    my $s = session($node, "$prepare\nSELECT 'pid ' || pg_backend_pid();\nSELECT pg_sleep(0.2);\n$statement\n");
-    my ($pid, $most, $first) = (0, 0, 0);
-    my $begin = time;
-    while (time - $begin < 170)
-    {
-        if (!$pid && -s "$s->{file}.out") { ($pid) = slurp_file("$s->{file}.out") =~ /^pid (\d+)\n/m; $pid //= 0; }
-        if ($pid)
-        {
-            open my $status, '<', "/proc/$pid/status" or last;
-            my ($kb) = join('', <$status>) =~ /RssAnon:\s+(\d+)/;
-            last unless defined $kb;
-            $first ||= $kb;
-            $most = $kb if $kb > $most;
-        }
-        sleep 0.002;
-    }
-    finish($s);
-    is($s->{err}, '', 'no error');
-    return ($most - $first) / 1024;
+    my ($kb, $err) = peak_memory($node, $statement, $prepare);
+    is($err, '', 'no error');
+    return $kb / 1024;
 }
 
 # Runs a statement with each limit of time; returns how many were cancelled, and the longest that one went on after that.

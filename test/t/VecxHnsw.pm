@@ -4,8 +4,9 @@ use strict;
 use warnings;
 use Exporter 'import';
 use IPC::Run;
+use Time::HiRes qw(sleep time);
 use PostgreSQL::Test::Utils;
-our @EXPORT = qw(make_helpers make_points session finish check_index index_errors index_errors_query bad_log_lines environment seed_random);
+our @EXPORT = qw(make_helpers make_points session finish check_index index_errors index_errors_query bad_log_lines peak_memory environment seed_random);
 
 # A number from the environment, else the default.
 sub environment
@@ -118,6 +119,31 @@ sub index_errors_query
         SELECT format('%s: %s %s %s %s', c.relname, severity, block, item, message)
         FROM pg_index i JOIN pg_class c ON c.oid = indexrelid JOIN pg_am a ON a.oid = c.relam, vecx_check(indexrelid, heapallindexed => true)
         WHERE indrelid = '$table'::regclass AND amname IN ('hnsw', 'ivfflat', 'ivfpq') AND indisvalid AND severity IN $severities ORDER BY 1 LIMIT 20};
+}
+
+# Kilobytes that a session's own memory grows by while a statement runs, after another that prepares it; what it says on standard
+# error; seconds.
+sub peak_memory
+{
+    my ($node, $statement, $prepare) = @_;
+    my $s = session($node, ($prepare // '') . "\nSELECT 'pid ' || pg_backend_pid();\nSELECT pg_sleep(0.2);\n$statement\n");
+    my ($pid, $most, $first) = (0, 0, 0);
+    my $begin = time;
+    while (time - $begin < 170)
+    {
+        if (!$pid && -s "$s->{file}.out") { ($pid) = slurp_file("$s->{file}.out") =~ /^pid (\d+)\n/m; $pid //= 0; }
+        if ($pid)
+        {
+            open my $status, '<', "/proc/$pid/status" or last;
+            my ($kb) = join('', <$status>) =~ /RssAnon:\s+(\d+)/;
+            last unless defined $kb;
+            $first ||= $kb;
+            $most = $kb if $kb > $most;
+        }
+        sleep 0.002;
+    }
+    finish($s);
+    return ($most - $first, $s->{err}, time - $begin);
 }
 
 # Lines of a server's log that no test may bring about.
