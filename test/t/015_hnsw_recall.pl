@@ -94,8 +94,8 @@ for my $class (sort keys %operators)
     $node->safe_psql('postgres', 'DROP INDEX t_v; VACUUM FULL t');
 }
 is(bad_log_lines($node), '', 'nothing bad in the log');
-# Three quarters of the rows of a graph of few edges die, whose neighbours' neighbours died, too. By seed: measured values (0.77 to 0.82
-# of five, a graph built anew 0.77 to 0.83) less 0.04.
+# Three quarters of the rows of a graph of few edges die, whose neighbours' neighbours died, too. By seed: measured values (0.83 to 0.86
+# of eight, a graph built anew 0.77 to 0.83) less 0.04.
 for my $seed (0.1, 0.2)
 {
     my $recall = $node->safe_psql(
@@ -111,7 +111,7 @@ for my $seed (0.1, 0.2)
         SELECT sum((SELECT count(*) FROM (SELECT b.v <~> bq.v AS d FROM b ORDER BY b.v <~> bq.v LIMIT 20) f WHERE f.d <= bt.d)) / 2000.0 FROM bq JOIN bt USING (i);
         DROP TABLE b, bq, bt});
     ($recall) = $recall =~ /([01]\.\d+)\s*$/;
-    cmp_ok($recall, '>=', 0.73, sprintf 'a graph of few edges, three quarters of it deleted: %.3f', $recall);
+    cmp_ok($recall, '>=', 0.79, sprintf 'a graph of few edges, three quarters of it deleted: %.3f', $recall);
 }
 $node->stop;
 

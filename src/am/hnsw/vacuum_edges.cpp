@@ -9,7 +9,8 @@ namespace {
 // So many replacements are offered for each edge that is lost. With all that there are, a node
 // would be as well linked as a new one; with these it nearly is, and reads a quarter of the pages.
 constexpr int64 kOffersPerEdge = 4;
-// With so few edges, each counts: a node that has lost half of them is linked anew by a search.
+// With so few edges, each counts: a node that has lost an eighth of them is linked anew by a
+// search.
 constexpr int kFewEdges = 16;
 
 // Where ids are looked at in memory alone.
@@ -192,7 +193,7 @@ bool Vacuum::MendRecord(NodeId id, const NodeRecord &record) {
     measured_ = false;
     const int cleared = ClearDeadEdges(id, record);
     if (cleared == 0) return false;
-    const bool few = shape_.edges <= kFewEdges && cleared * 2 >= shape_.edges;
+    const bool few = shape_.edges <= kFewEdges && cleared * 8 >= shape_.edges;
     // Of a node that has lost all, nobody may know any more: what is offered to it below lies
     // behind those that died, and has no edge to it.
     bool lonely = true;
