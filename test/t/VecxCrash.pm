@@ -87,7 +87,10 @@ sub kill_something
         my @serving = grep { (`ps -o args= -p $_` // '') =~ /\[local\]/ } @backends;
         if (@serving)
         {
-            kill 'KILL', $serving[ int rand @serving ];
+            my $backend = $serving[ int rand @serving ];
+            kill 'KILL', $backend;
+            # Until the postmaster has seen it: before, it still lets sessions in, and ends them when it does.
+            for (1 .. 500) { last unless kill 0, $backend; sleep 0.02; }
             return 'a backend';
         }
     }
