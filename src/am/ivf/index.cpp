@@ -42,15 +42,28 @@ bool LookAtMeta(Relation index, MetaPage *meta) {
 
 Size Align(Size bytes) { return TYPEALIGN(kCacheLine, bytes); }
 
+// Codes of centroids for the cache: a thousand lists of 4,000 dimensions. Each backend has its own.
+constexpr Size kMostCentroidCodes = 4 << 20;
+
+Size CentroidCodesBytes(uint32_t lists, uint32_t padded) {
+    const Size bytes = Align(lists * sizeof(CentroidCode)) + static_cast<Size>(lists) * padded;
+    return bytes <= kMostCentroidCodes ? bytes : 0;
+}
+
 // A Lists and what it points to, in one piece of memory, since RelationData::rd_amcache must be
-// one: the model's bytes, the codec's memory, the tables of the geometry. Nullptr if the model is
-// not sound.
+// one: the model's bytes, the codec's memory, the tables of the geometry, and in the cache room for
+// codes of centroids. Nullptr if the model is not sound.
 Lists *NewLists(MemoryContext context, Relation index, const MetaPage &meta, const ListShape &shape,
                 const void *model) {
+    constexpr uint32_t kCodesAtOnce = 32;
+    const auto padded = static_cast<uint32_t>(TYPEALIGN(kCodesAtOnce, meta.dimensions));
+    const Size centroid_bytes =
+        context == index->rd_indexcxt ? CentroidCodesBytes(meta.lists.lists, padded) : 0;
     const Size model_at = Align(sizeof(Lists));
     const Size codec_at = model_at + Align(meta.lists.model_bytes);
     const Size tables_at = codec_at + Align(ListCodecBytes(shape));
-    const Size bytes = tables_at + GeometryBytes(shape) + kCacheLine;
+    const Size centroids_at = tables_at + Align(GeometryBytes(shape));
+    const Size bytes = centroids_at + centroid_bytes + kCacheLine;
     auto *lists = static_cast<Lists *>(
         MemoryContextAllocExtended(context, bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     char *memory = reinterpret_cast<char *>(TYPEALIGN(kCacheLine, lists));
@@ -70,6 +83,13 @@ Lists *NewLists(MemoryContext context, Relation index, const MetaPage &meta, con
     lists->shape = shape;
     lists->known_blocks = meta.allocated;
     lists->geometry = SolveGeometry(shape, CopySizeOf(meta), memory + tables_at);
+    if (centroid_bytes > 0) {
+        char *codes = memory + centroids_at;
+        lists->centroids.heads = reinterpret_cast<CentroidCode *>(codes);
+        codes += Align(meta.lists.lists * sizeof(CentroidCode));
+        lists->centroids.codes = reinterpret_cast<uint8_t *>(codes);
+        lists->centroids.padded = padded;
+    }
     if (OpenListCodec(shape, memory + model_at, meta.lists.model_bytes, memory + codec_at,
                       &lists->codec))
         return lists;

@@ -11,6 +11,22 @@
 
 namespace vecx::ivf {
 
+// A centroid in 8 bits a coordinate, and its header.
+struct CentroidCode {
+    CentroidHeader header;
+    Sq8Parameters parameters;
+};
+
+// Those of all lists, for list_ranking.h.
+struct CentroidCodes {
+    CentroidCode *heads;  // nullptr: none are kept
+    uint8_t *codes;
+    uint32_t padded;  // codes of one
+    mutable bool filled;
+
+    uint8_t *CodesOf(uint32_t list) const { return codes + static_cast<Size>(list) * padded; }
+};
+
 struct Lists {
     uint64_t build_id;
     uint64_t generation;
@@ -24,6 +40,7 @@ struct Lists {
     ListShape shape;
     ListCodec codec;
     Geometry geometry;
+    CentroidCodes centroids;
     mutable BlockNumber known_blocks;  // the index has at least so many
 
     bool HasCopies() const { return vectors == Vectors::kHalf || vectors == Vectors::kFloat; }
@@ -50,6 +67,8 @@ struct Lists {
     bool IsSpherical() const {
         return opclass.metric == Metric::kInnerProduct || opclass.metric == Metric::kCosine;
     }
+    // What keys of centroids are by: squared distances, or negative products.
+    Metric CentroidMetric() const { return IsSpherical() ? Metric::kInnerProduct : Metric::kL2; }
 };
 
 // The index as this backend knows it; reads the metapage, to see whether it is so still. Raises an

@@ -32,7 +32,11 @@ CentroidPage OpenCentroids(Relation index, const Lists &lists, uint32_t list, ch
     return result;
 }
 
-CentroidHeader ReadCentroid(Relation index, const Lists &lists, uint32_t list, float *floats) {
+namespace {
+
+// visit(header, floats), of one centroid.
+template <class Visit>
+void VisitCentroid(Relation index, const Lists &lists, uint32_t list, Visit visit) {
     const int per_page = std::max(lists.CentroidsPerPage(), 1);
     const Size stride = lists.CentroidBytes();
     char *buffer = lists.CentroidsPerPage() > 0 ? nullptr : static_cast<char *>(palloc(stride));
@@ -40,10 +44,31 @@ CentroidHeader ReadCentroid(Relation index, const Lists &lists, uint32_t list, f
     const char *entry = page.content + list % per_page * stride;
     CentroidHeader header;
     memcpy(&header, entry, sizeof(header));
-    memcpy(floats, entry + sizeof(header), lists.dimensions * sizeof(float));
+    visit(header, entry + sizeof(header));
     if (page.page.buffer != InvalidBuffer) store::Close(page.page);
     if (buffer != nullptr) pfree(buffer);
-    return header;
+}
+
+}  // namespace
+
+CentroidHeader ReadCentroid(Relation index, const Lists &lists, uint32_t list, float *floats) {
+    CentroidHeader result;
+    VisitCentroid(index, lists, list, [&](const CentroidHeader &header, const char *from) {
+        result = header;
+        memcpy(floats, from, lists.dimensions * sizeof(float));
+    });
+    return result;
+}
+
+float KeyOfList(Relation index, const Lists &lists, uint32_t list, const float *query,
+                CentroidHeader *header) {
+    float key;
+    VisitCentroid(index, lists, list, [&](const CentroidHeader &of, const char *floats) {
+        *header = of;
+        CentroidKeys(lists.CentroidMetric(), query, lists.dimensions, floats, false, 1,
+                     lists.CentroidBytes(), &key);
+    });
+    return key;
 }
 
 NearestList FindNearestList(Relation index, const Lists &lists, const float *row, float *floats) {

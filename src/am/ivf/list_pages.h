@@ -20,6 +20,10 @@ void ForEachCentroid(Relation index, const Lists &lists, Visit visit);
 template <class Visit>
 void ForEachKey(Relation index, const Lists &lists, const float *query, Visit visit);
 
+// The key of one list.
+float KeyOfList(Relation index, const Lists &lists, uint32_t list, const float *query,
+                CentroidHeader *header);
+
 // One centroid.
 CentroidHeader ReadCentroid(Relation index, const Lists &lists, uint32_t list, float *floats);
 
@@ -104,13 +108,12 @@ void ForEachKey(Relation index, const Lists &lists, const float *query, Visit vi
     constexpr int kMost = store::kPageCapacity / (sizeof(CentroidHeader) + sizeof(float));
     float keys[kMost];
     const Size stride = lists.CentroidBytes();
-    const Metric metric = lists.IsSpherical() ? Metric::kInnerProduct : Metric::kL2;
     char *buffer = lists.CentroidsPerPage() > 0 ? nullptr : static_cast<char *>(palloc(stride));
     for (uint32_t list = 0; list < lists.set.lists;) {
         CHECK_FOR_INTERRUPTS();
         CentroidPage page = OpenCentroids(index, lists, list, buffer);
-        CentroidKeys(metric, query, lists.dimensions, page.content + sizeof(CentroidHeader), false,
-                     page.count, stride, keys);
+        CentroidKeys(lists.CentroidMetric(), query, lists.dimensions,
+                     page.content + sizeof(CentroidHeader), false, page.count, stride, keys);
         for (int i = 0; i < page.count; i++, list++) {
             CentroidHeader header;
             memcpy(&header, page.content + i * stride, sizeof(header));

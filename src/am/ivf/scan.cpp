@@ -14,6 +14,7 @@
 
 #include "am/ivf/ivf.h"
 #include "am/ivf/list_pages.h"
+#include "am/ivf/list_ranking.h"
 #include "am/ivf/row_vector.h"
 #include "am/ivf/table_vectors.h"
 #include "am/options.h"
@@ -36,23 +37,33 @@ constexpr float kKeyRounding = 1e-6f;
 // least so many.
 constexpr int kLeastRanked = 10;
 
-// A list, and how near its centroid is.
-struct RankedList {
-    float order;  // smaller is nearer
-    float key;    // what ProbeList wants
-    float norm;   // squared length of the centroid
-    uint32_t list;
-    BlockNumber head;
-};
-
-// A row that codes speak of.
+// A row that codes speak of. Its bytes are one number, of which the first are the lowest: so in the
+// order of bounds, then of rows.
 struct Candidate {
-    float bound;  // of its key
     BlockNumber copy_block;
     uint16_t copy_offset;
-    RowId row;
+    uint16_t item, block_low, block_high;  // of the row
+    uint32_t ordered_bound;                // of its key
+
+    Candidate() = default;
+    Candidate(float bound, RowId row, BlockNumber block = 0, int offset = 0)
+        : copy_block(block),
+          copy_offset(static_cast<uint16_t>(offset)),
+          item(row.item),
+          block_low(row.block_low),
+          block_high(row.block_high),
+          ordered_bound(std::bit_cast<uint32_t>(bound) ^
+                        (std::signbit(bound) ? ~uint32_t{0} : kSign)) {}
+
+    float Bound() const {
+        return std::bit_cast<float>(ordered_bound ^ (ordered_bound & kSign ? kSign : ~uint32_t{0}));
+    }
+    RowId Row() const { return {block_high, block_low, item}; }
+
+  private:
+    static constexpr uint32_t kSign = 1u << 31;
 };
-static_assert(sizeof(Candidate) == 16);
+static_assert(std::is_trivially_copyable_v<Candidate> && sizeof(Candidate) == 16);
 
 // A row whose distance is known.
 struct Ranked {
@@ -79,9 +90,8 @@ struct ScanState {
     char *copy;         // of a copy that does not lie on one page
     int rerank;         // rows for each that goes out; 0: by bounds
 
-    RankedList *ranks;
-    uint32_t list_count, sorted;  // so many of them are in order
-    uint32_t batch_begin, opened;
+    ListRanking ranking;
+    uint32_t batch_begin, opened;  // of the lists in order
     int probes;
 
     Candidate *kept;  // those before `next` have been ranked, those before `ordered` are in order
@@ -105,10 +115,6 @@ uint64_t Number(RowId row) {
            static_cast<uint64_t>(row.block_low) << 16 | row.item;
 }
 
-bool LaterCandidate(const Candidate &a, const Candidate &b) {
-    if (a.bound != b.bound) return a.bound > b.bound;
-    return Number(a.row) > Number(b.row);
-}
 bool LaterRanked(const Ranked &a, const Ranked &b) {
     if (a.low != b.low) return a.low > b.low;
     return Number(a.row) > Number(b.row);
@@ -116,7 +122,7 @@ bool LaterRanked(const Ranked &a, const Ranked &b) {
 
 // For algorithms, which do not inline what they get as the address of a function.
 constexpr auto kNearer = [](const Candidate &a, const Candidate &b) {
-    return LaterCandidate(b, a);
+    return std::bit_cast<unsigned __int128>(a) < std::bit_cast<unsigned __int128>(b);
 };
 constexpr auto kLater = [](const Ranked &a, const Ranked &b) { return LaterRanked(a, b); };
 
@@ -156,7 +162,7 @@ bool IsCut(const ScanState &state) { return state.threshold < kFloatInfinity; }
 
 // What was not kept is not less than this.
 double LimitOf(const Lists &lists, const ScanState &state) {
-    return IsCut(state) ? LowOf(lists, state, state.cut.bound) : kInfinity;
+    return IsCut(state) ? LowOf(lists, state, state.cut.Bound()) : kInfinity;
 }
 
 template <class T>
@@ -167,7 +173,16 @@ void Reserve(ScanState *state, T **array, int64 count, int64 capacity) {
     *array = larger;
 }
 
-// Makes room by leaving out the far half.
+// About the third that comes last, where a sample puts its begin.
+Candidate PickCut(const ScanState &state) {
+    constexpr int kSampled = 32, kKept = 20;
+    Candidate sample[kSampled];
+    for (int i = 0; i < kSampled; i++) sample[i] = state.kept[state.kept_count * i / kSampled];
+    std::nth_element(sample, sample + kKept, sample + kSampled, kNearer);
+    return sample[kKept];
+}
+
+// Makes room by leaving out what is far.
 void Narrow(ScanState *state) {
     if (state->kept_capacity < 2 * state->kept_limit) {
         const int64 capacity =
@@ -176,11 +191,15 @@ void Narrow(ScanState *state) {
         state->kept_capacity = capacity;
         return;
     }
-    std::nth_element(state->kept, state->kept + state->kept_limit, state->kept + state->kept_count,
-                     kNearer);
-    state->cut = state->kept[state->kept_limit];
-    state->threshold = std::nextafter(state->cut.bound, kFloatInfinity);
-    state->kept_count = state->kept_limit;
+    state->cut = PickCut(*state);
+    // Without a branch, which could not be foreseen. At least the cut itself goes.
+    int64 count = 0;
+    for (int64 i = 0; i < state->kept_count; i++) {
+        state->kept[count] = state->kept[i];
+        count += kNearer(state->kept[i], state->cut);
+    }
+    state->kept_count = count;
+    state->threshold = std::nextafter(state->cut.Bound(), kFloatInfinity);
 }
 
 // The block that is gone through, as far as it is on the page at hand.
@@ -195,14 +214,13 @@ void Keep(const Lists &lists, ScanState *state, const Extent &extent, const Bloc
     const RowId row = block.rows[lane];
     if (!row) return;
     const uint32_t slot = block.first_slot + lane;
-    Candidate candidate = {bound, InvalidBlockNumber, 0, row};
-    if (!LaterCandidate(candidate, state->floor)) return;
-    if (lists.HasCopies()) {
-        candidate.copy_block = extent.CopyBlock(lists.geometry, slot);
-        candidate.copy_offset = static_cast<uint16_t>(extent.CopyOffset(lists.geometry, slot));
-    }
+    const Candidate candidate = lists.HasCopies()
+                                    ? Candidate(bound, row, extent.CopyBlock(lists.geometry, slot),
+                                                extent.CopyOffset(lists.geometry, slot))
+                                    : Candidate(bound, row);
+    if (!kNearer(state->floor, candidate)) return;
     if (state->kept_count == state->kept_capacity) Narrow(state);
-    if (IsCut(*state) && !LaterCandidate(state->cut, candidate)) return;
+    if (IsCut(*state) && !kNearer(candidate, state->cut)) return;
     state->kept[state->kept_count++] = candidate;
 }
 
@@ -373,42 +391,6 @@ void VisitList(const Lists &lists, Relation index, ScanState *state, const Ranke
     }
 }
 
-void RankLists(const Lists &lists, Relation index, ScanState *state) {
-    state->list_count = lists.set.lists;
-    state->ranks = static_cast<RankedList *>(
-        MemoryContextAllocHuge(state->context, state->list_count * sizeof(RankedList)));
-    const Metric metric = lists.opclass.metric;
-    ForEachKey(index, lists, state->query.coordinates,
-               [&](uint32_t list, const CentroidHeader &header, float key, const float *) {
-                   float order = key;
-                   if (metric == Metric::kCosine) {
-                       order = header.norm > 0 ? key / std::sqrt(header.norm) : 0;
-                       key = 1 + order;
-                   }
-                   if (std::isnan(order)) order = kFloatInfinity;
-                   state->ranks[list] = {order, key, header.norm, list, header.head};
-               });
-}
-
-// Puts the lists up to `count` in order.
-void SortLists(ScanState *state, uint32_t count) {
-    const auto nearer = [](const RankedList &a, const RankedList &b) {
-        if (a.order != b.order) return a.order < b.order;
-        return a.list < b.list;
-    };
-    if (count <= state->sorted) return;
-    RankedList *begin = state->ranks + state->sorted, *end = state->ranks + state->list_count;
-    // By a heap, few of many are picked faster.
-    constexpr uint32_t kFewOf = 16;
-    if (count - state->sorted <= (state->list_count - state->sorted) / kFewOf) {
-        std::partial_sort(begin, state->ranks + count, end, nearer);
-    } else {
-        if (count < state->list_count) std::nth_element(begin, state->ranks + count, end, nearer);
-        std::sort(begin, state->ranks + count, nearer);
-    }
-    state->sorted = count;
-}
-
 void PrefetchCopy(Relation index, const Lists &lists, const Candidate &candidate) {
     if (lists.geometry.copies_per_page > 0)
         store::Prefetch(index, candidate.copy_block, candidate.copy_offset,
@@ -422,10 +404,10 @@ void VisitBatch(const Lists &lists, Relation index, ScanState *state) {
     constexpr uint32_t kListsAhead = 4;
     for (uint32_t i = state->batch_begin; i < state->opened; i++) {
         if (i + kListsAhead < state->opened)
-            ReadAhead(index, lists, state->ranks[i + kListsAhead].head);
+            ReadAhead(index, lists, state->ranking.lists[i + kListsAhead].head);
         if (i + 1 < state->opened)
-            store::Prefetch(index, state->ranks[i + 1].head, 0, store::kPageCapacity);
-        VisitList(lists, index, state, state->ranks[i]);
+            store::Prefetch(index, state->ranking.lists[i + 1].head, 0, store::kPageCapacity);
+        VisitList(lists, index, state, state->ranking.lists[i]);
     }
 }
 
@@ -447,7 +429,7 @@ bool OrderMore(const Lists &lists, Relation index, ScanState *state) {
     if (!lists.HasVectors()) return true;
     for (int64 i = 0; i < std::min(kSoon, count); i++) {
         if (!lists.HasCopies()) {
-            ReadAheadTableVector(state->table_vectors, begin[i].row);
+            ReadAheadTableVector(state->table_vectors, begin[i].Row());
             continue;
         }
         ReadAhead(index, lists, begin[i].copy_block);
@@ -481,12 +463,12 @@ bool RangeOfTableVector(const Lists &lists, IndexScanDesc scan, ScanState *state
 
 DistanceRange RangeOfCandidate(const Lists &lists, Relation index, ScanState *state,
                                const Candidate &candidate) {
-    const double low = LowOf(lists, *state, candidate.bound);
+    const double low = LowOf(lists, *state, candidate.Bound());
     if (!lists.HasCopies()) {
         // Bits, whose key is the distance; or all that is known.
         const double key = lists.opclass.metric == Metric::kL2
-                               ? std::sqrt(std::max(0.0f, candidate.bound))
-                               : candidate.bound;
+                               ? std::sqrt(std::max(0.0f, candidate.Bound()))
+                               : candidate.Bound();
         if (lists.shape.quantizer == ListQuantizer::kFlat) return {key, key};
         if (lists.shape.quantizer == ListQuantizer::kSq8) return {low, kInfinity};
         return {key, key};
@@ -511,12 +493,12 @@ void RankNext(const Lists &lists, IndexScanDesc scan, ScanState *state) {
     if (!state->query.is_zero) {
         if (lists.vectors != Vectors::kHeap)
             range = RangeOfCandidate(lists, index, state, candidate);
-        else if (!RangeOfTableVector(lists, scan, state, candidate.row, &range))
+        else if (!RangeOfTableVector(lists, scan, state, candidate.Row(), &range))
             return;
     }
-    Ranked ranked = {range.low, range.high, range.low, candidate.row};
+    Ranked ranked = {range.low, range.high, range.low, candidate.Row()};
     // The bound holds, too, so a row does not go back behind what has gone out already.
-    const double bound = LowOf(lists, *state, candidate.bound);
+    const double bound = LowOf(lists, *state, candidate.Bound());
     if (bound <= range.high) ranked.low = std::max(range.low, bound);
     state->ranked_rows++;
     if (state->ranked_count == state->ranked_capacity) {
@@ -536,7 +518,7 @@ bool RanksTooFew(const ScanState &state) {
 bool MayBeNearer(const Lists &lists, Relation index, ScanState *state, double distance) {
     if (!OrderMore(lists, index, state)) return false;
     if (state->rerank > 0) return RanksTooFew(*state);
-    return LowOf(lists, *state, state->kept[state->next].bound) <= distance;
+    return LowOf(lists, *state, state->kept[state->next].Bound()) <= distance;
 }
 
 // The same of rows that were not kept; `limit`: what none of them is below.
@@ -611,12 +593,12 @@ uint32_t MostProbes(const Lists &lists) {
 
 // Opens so many more lists. False if there are no more.
 bool OpenMore(const Lists &lists, Relation index, ScanState *state, uint32_t count) {
-    const uint32_t most = state->opened == 0 ? state->list_count : MostProbes(lists);
+    const uint32_t most = state->opened == 0 ? state->ranking.count : MostProbes(lists);
     if (state->opened >= most) return false;
     state->batch_begin = state->opened;
     state->opened = std::min(most, state->opened + count);
-    SortLists(state, state->opened);
-    state->floor = {-kFloatInfinity, 0, 0, {}};
+    SortLists(index, lists, state->query, state->opened, &state->ranking);
+    state->floor = Candidate(-kFloatInfinity, {});
     state->ranked_count = state->ranked_rows = 0;
     state->kept_limit = kFirstKept;
     VisitBatch(lists, index, state);
@@ -673,7 +655,7 @@ void Start(IndexScanDesc scan, ScanState *state) {
     state->copy = static_cast<char *>(palloc(lists->geometry.copy_size + 1));
     state->last = state->reached = -kInfinity;
     state->rerank = RerankOf(index, *lists);
-    RankLists(ListsOf(scan, state), index, state);
+    state->ranking = RankLists(index, ListsOf(scan, state), state->query);
     state->probes = ProbesOf(index, lists->method, lists->set.lists);
     OpenMore(*lists, index, state, state->probes);
     MemoryContextSwitchTo(before);
