@@ -223,13 +223,23 @@ void DescribeIvf(Relation index, InfoRow *row) {
     row->SetCount(kFreePages, counts.free_pages);
 }
 
-// For those who may select from its table.
+// For those who may select all rows from its table. Counts, radii and codebooks are of rows that a
+// policy hides, too, and a list of few rows says much of each; PostgreSQL keeps its statistics from
+// the same users.
 OpenedIndex OpenAllowedIndex(Oid index_id) {
     const OpenedIndex opened = OpenVectorIndex(index_id);
-    const AclResult allowed =
-        pg_class_aclcheck(RelationGetRelid(opened.table), GetUserId(), ACL_SELECT);
-    if (allowed != ACLCHECK_OK)
-        aclcheck_error(allowed, OBJECT_TABLE, RelationGetRelationName(opened.table));
+    const Oid table_id = RelationGetRelid(opened.table);
+    const char *name = RelationGetRelationName(opened.table);
+    const AclResult allowed = pg_class_aclcheck(table_id, GetUserId(), ACL_SELECT);
+    if (allowed != ACLCHECK_OK) aclcheck_error(allowed, OBJECT_TABLE, name);
+    if (check_enable_rls(table_id, InvalidOid, true) == RLS_ENABLED)
+        ereport(ERROR,
+                (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                 errmsg("permission denied for table %s", name),
+                 errdetail("What is in its index \"%s\" is also of rows that row-level security "
+                           "keeps from you.",
+                           RelationGetRelationName(opened.index)),
+                 errhint("It can be looked into by the table's owner, and with BYPASSRLS.")));
     return opened;
 }
 
