@@ -105,6 +105,8 @@ class Inserter {
     // What the list's head says, locked.
     bool FindSlot(const store::PageRef &head, const Extent &first, Slot *slot) {
         const CodePage &header = first.header;
+        // What an earlier try has seen may be retired by now.
+        looked_extent_ = kMetaBlock;
         if (header.dead > 0 && !(header.flags & kFrozen) && FindDeadSlot(head, first, slot))
             return true;
         slot->extent = header.tail == first.first ? first : ReadTail(header);
