@@ -41,6 +41,10 @@ struct ByteRow {
 };
 static_assert(sizeof(ByteRow) == 20);
 
+// Of rows that nothing is known of.
+constexpr RowFactors kUnknownSigns = {0, 0, std::numeric_limits<float>::infinity()};
+constexpr ByteRow kUnknownBytes = {0, 0, 0, std::numeric_limits<float>::max(), 0};
+
 // Leads a block; 32 halves follow of each: addend and, with rabitq, factor and error.
 struct BlockHeader {
     float addend_scale;
@@ -69,6 +73,11 @@ constexpr char kMagic[4] = {'v', 'x', 'l', 'm'};
 constexpr uint16_t kVersion = 1;
 
 constexpr float kLargest = std::numeric_limits<float>::max();
+
+// Of a sum of products in floats, by the lengths of the vectors: that of the operator, which may go
+// over other instructions than ours, and that of a product which a code or a probe is made with.
+constexpr float kOperatorRounding = 1e-5f;
+constexpr double kProductRounding = 1e-6;
 
 // So small that nothing is added, yet times infinity it is infinity.
 constexpr float kLeastMargin = 1e-20f;
@@ -338,7 +347,7 @@ void ListCodec::EncodeSigns(const float *row, const float *centroid, const float
     row_factors.error = static_cast<float>(-factor * std::sqrt(stray));
     if (!std::isfinite(row_factors.addend) || !std::isfinite(row_factors.factor) ||
         !std::isfinite(row_factors.error))
-        row_factors = {0, 0, std::numeric_limits<float>::infinity()};
+        row_factors = kUnknownSigns;
     memcpy(code, &row_factors, sizeof(row_factors));
 }
 
@@ -375,13 +384,26 @@ void ListCodec::EncodeBytes(const float *centroid, const float *residual, uint8_
     const double own = shape_.metric == Metric::kL2
                            ? static_cast<double>(parameters.norm) + 2 * with_centroid
                            : with_centroid - CentroidTimes(centroid, residual);
+    // Lowered, for where products of long vectors cancel each other out.
+    double around = kernels.f32.squared_norm(centroid, n);
+    if (rotated_centre_ != nullptr && shape_.metric != Metric::kL2)
+        around += kernels.f32.squared_norm(rotated_centre_, n);
+    const double lost = kProductRounding * std::sqrt(2 * around * parameters.norm);
     constexpr float kRoundedUp = 1.001f;
-    ByteRow row = {static_cast<float>(own), parameters.scale, parameters.offset, parameters.error,
-                   std::sqrt(parameters.norm) * kRoundedUp};
+    ByteRow row = {static_cast<float>(own - lost), parameters.scale, parameters.offset,
+                   parameters.error, std::sqrt(parameters.norm) * kRoundedUp};
     if (!std::isfinite(row.addend) || !std::isfinite(row.error) || !std::isfinite(row.length) ||
         !std::isfinite(row.scale))
-        row = {0, 0, 0, kLargest, 0};
+        row = kUnknownBytes;
     memcpy(code, &row, sizeof(row));
+}
+
+void ListCodec::EncodeUnknown(uint8_t *code) const noexcept {
+    memset(code, 0, static_cast<size_t>(shape_.row_bytes));
+    if (shape_.by_row)
+        memcpy(code, &kUnknownBytes, sizeof(kUnknownBytes));
+    else
+        memcpy(code, &kUnknownSigns, sizeof(kUnknownSigns));
 }
 
 void StoreFactors(const ListShape &shape, const uint8_t *code, int lane, void *factors) noexcept {
@@ -406,7 +428,7 @@ void FitCode(const ListShape &shape, const void *factors, bool ranked, uint8_t *
                                    {addends + kListBlock, addends + 2 * kListBlock}, kListBlock);
     if (fits) return;
     if (HasFactors(shape) && ranked) {
-        row = {0, 0, std::numeric_limits<float>::infinity()};
+        row = kUnknownSigns;
     } else {
         float part = std::min(1.0f, header.addend_scale * kLargestScaled / addend);
         if (factor > 0) part = std::min(part, header.factor_scale * kLargestScaled / factor);
@@ -498,6 +520,7 @@ ListQuery PrepareListQuery(const ListCodec &codec, const float *vector, const vo
     if (shape.quantizer == ListQuantizer::kFlat) return query;
     query.norm = static_cast<float>(
         ActiveKernels().f32.squared_norm(vector, static_cast<size_t>(shape.dimensions)));
+    query.length = std::sqrt(query.norm);
     codec.Transform(vector, pieces.transformed);
     if (shape.quantizer == ListQuantizer::kRabitq) {
         const int rows = RowsOfPlane(shape);
@@ -522,19 +545,20 @@ ListQuery PrepareListQuery(const ListCodec &codec, const float *vector, const vo
 }
 
 ListProbe ProbeList(const ListQuery &query, float centroid_key, float centroid_norm) noexcept {
+    const float rounding = kOperatorRounding * query.length * std::sqrt(centroid_norm);
     switch (query.codec->shape().metric) {
         case Metric::kInnerProduct: {
             const float squared = query.norm + centroid_norm + 2 * centroid_key;
-            return {centroid_key, std::sqrt(std::max(squared, 0.0f))};
+            return {centroid_key, std::sqrt(std::max(squared, 0.0f)), rounding};
         }
         case Metric::kCosine: {
             const float dot = (1 - centroid_key) * std::sqrt(query.norm * centroid_norm);
             const float squared = query.norm + centroid_norm - 2 * dot;
-            return {1 - dot, std::sqrt(std::max(squared, 0.0f))};
+            return {1 - dot, std::sqrt(std::max(squared, 0.0f)), rounding};
         }
         default: {
             const float squared = std::max(centroid_key, 0.0f);
-            return {squared, std::sqrt(squared)};
+            return {squared, std::sqrt(squared), 0};
         }
     }
 }
@@ -604,10 +628,13 @@ void ByteKey(const ListQuery &query, const ListProbe &probe, const uint8_t *code
         least = nearest > 0 ? nearest * nearest : 0;
     } else {
         key = static_cast<double>(probe.base) + row.addend - product;
-        least = key - margin - error * static_cast<double>(probe.distance);
+        const double lengths = static_cast<double>(row.length) + row.error;
+        least = key - margin - error * static_cast<double>(probe.distance) - probe.rounding -
+                static_cast<double>(kOperatorRounding) * query.length * lengths;
     }
     *estimate = Finite(key);
-    *bound = std::min(Finite(least), *estimate);
+    *bound = row.error < kLargest ? std::min(Finite(least), *estimate)
+                                  : -std::numeric_limits<float>::infinity();
 }
 
 }  // namespace

@@ -101,6 +101,9 @@ class ListCodec {
     // itself.
     void EncodeRow(const float *row, const float *centroid, uint8_t *code,
                    float *scratch) const noexcept;
+    // The code of a row of which nothing is known, with a bound below everything. Of rabitq and
+    // sq8.
+    void EncodeUnknown(uint8_t *code) const noexcept;
 
   private:
     friend bool OpenListCodec(const ListShape &shape, const void *model, size_t size, void *memory,
@@ -151,6 +154,7 @@ struct ListQuery {
     const ListCodec *codec;
     const float *transformed;  // shape.padded floats
     float norm;                // squared length of the query as it is
+    float length;              // and its root
     ListTable table;           // rabitq, pq
     float table_error;         // no sum that the table gives is wrong by more
     float table_margin;        // what bounds allow for that
@@ -167,6 +171,8 @@ ListQuery PrepareListQuery(const ListCodec &codec, const float *vector, const vo
 struct ListProbe {
     float base;
     float distance;  // |q - c|
+    float
+        rounding;  // sq8: what products with the centroid are rounded by, and those of the operator
 };
 // `centroid_key`: what CentroidKeys gave with the metric; `centroid_norm`: squared length of the
 // centroid as it is. Not needed for flat.
@@ -181,7 +187,8 @@ uint32_t EstimateBlock(const ListQuery &query, const ListProbe &probe, const voi
                        const CodePiece *pieces, int piece_count, float threshold, float *estimates,
                        float *bounds) noexcept;
 
-// The same for `count` rows, 1..32, that stand by themselves.
+// The same for `count` rows, 1..32, that stand by themselves. Bounds of sq8 hold for what the
+// operator gives, which sums up floats, too.
 uint32_t EstimateRows(const ListQuery &query, const ListProbe &probe, const void *rows, int count,
                       float threshold, float *estimates, float *bounds) noexcept;
 

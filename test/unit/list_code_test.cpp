@@ -385,7 +385,7 @@ TEST_P(ListCodes, AnyBytesGiveNumbers) {
     const std::vector<float> query = GaussianVector(random, 96);
     const ListQuery prepared =
         PrepareListQuery(list.codec, query.data(), nullptr, list.query_memory->data());
-    const ListProbe probe = {5, 2};
+    const ListProbe probe = {5, 2, 0};
     const size_t size =
         static_cast<size_t>(shape.by_row ? shape.row_bytes * kListBlock : shape.BlockBytes());
     for (int round = 0; round < 200; round++) {

@@ -156,7 +156,7 @@ void Checker::CheckCode(const IndexedRow &row) {
     ReadCentroid(index_, *lists_, row.list, memory.centroid);
     const auto is_code_of = [&](const char *raw) {
         MakeCoordinates(FormatOf(*lists_), raw, memory.coordinates);
-        EncodeInList(*lists_, memory);
+        EncodeInList(*lists_, raw, memory);
         return memcmp(stored, memory.code, shape.row_bytes) == 0;
     };
     // VACUUM makes codes of copies.

@@ -354,7 +354,8 @@ CodeMemory NewCodeMemory(const Lists &lists) {
             static_cast<char *>(palloc0(lists.geometry.copy_size + 1))};
 }
 
-void EncodeInList(const Lists &lists, const CodeMemory &memory) {
+void EncodeInList(const Lists &lists, const char *raw, const CodeMemory &memory) {
+    if (HasUnknownCode(lists, raw)) return lists.codec.EncodeUnknown(memory.code);
     lists.codec.Transform(memory.coordinates, memory.moved);
     lists.codec.Transform(memory.centroid, memory.moved_centroid);
     lists.codec.EncodeRow(memory.moved, memory.moved_centroid, memory.code, memory.scratch);
@@ -368,7 +369,7 @@ bool InsertRow(Relation index, const Lists &lists, const char *raw, const char *
     if (lists.shape.quantizer == ListQuantizer::kFlat) {
         memcpy(memory.code, raw, lists.shape.row_bytes);
     } else {
-        EncodeInList(lists, memory);
+        EncodeInList(lists, raw, memory);
     }
     if (copy == nullptr && lists.HasCopies()) {
         MakeCopy(format, raw, memory.copy);

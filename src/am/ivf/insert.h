@@ -21,8 +21,8 @@ struct CodeMemory {
 };
 CodeMemory NewCodeMemory(const Lists &lists);
 
-// Makes memory.code from memory.coordinates and memory.centroid; not for flat codes.
-void EncodeInList(const Lists &lists, const CodeMemory &memory);
+// Makes memory.code from the value, memory.coordinates and memory.centroid; not for flat codes.
+void EncodeInList(const Lists &lists, const char *raw, const CodeMemory &memory);
 
 // Puts a row into the list where it belongs. `copy`: as it is to be kept, or nullptr where it is to
 // be made. False if these lists are not the index's any more.

@@ -67,7 +67,7 @@ void FillCentroidCodes(Relation index, const Lists &lists) {
 }
 
 bool HasUsefulCodes(const Lists &lists, const QueryVector &query) {
-    return lists.centroids.heads != nullptr && !query.is_zero && !query.is_huge;
+    return lists.centroids.heads != nullptr && !query.is_zero && !query.is_extreme;
 }
 
 // Makes all those known that may be among the nearest `count` of the rest.

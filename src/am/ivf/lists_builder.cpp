@@ -302,6 +302,10 @@ void ListsBuilder::FillCodes(int64 first) {
                     memcpy(code, raw, shape.row_bytes);
                     continue;
                 }
+                if (HasUnknownCode(*lists_, raw)) {
+                    lists_->codec.EncodeUnknown(code);
+                    continue;
+                }
                 MakeCoordinates(rows_.format(), raw, row);
                 lists_->codec.Transform(row, moved);
                 lists_->codec.EncodeRow(

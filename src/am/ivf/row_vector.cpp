@@ -37,6 +37,23 @@ void Measure(Metric metric, const float *values, int n, double norm, float *out)
     for (int i = 0; i < n; i++) out[i] = static_cast<float>(values[i] * factor);
 }
 
+// Whether what is computed of coordinates holds for the value.
+bool IsUsual(Metric metric, const float *values, int n, double norm) {
+    // What is brought nearer is no farther from anything than it was.
+    if (metric == Metric::kL2) return norm <= kLongest;
+    if (metric == Metric::kCosine) return HasUsualSquare(norm, n);
+    return norm <= kLongest &&
+           (HasUsualSquare(norm, n) ||
+            std::all_of(values, values + n, [](float value) { return value == 0; }));
+}
+
+// Whether bounds decide which rows are compared. Elsewhere codes of coordinates are the best there
+// is.
+bool GoesByBounds(const Lists &lists) {
+    return lists.shape.quantizer == ListQuantizer::kSq8 ||
+           (lists.shape.quantizer == ListQuantizer::kRabitq && lists.HasVectors());
+}
+
 }  // namespace
 
 bool ReadRaw(const ValueFormat &format, Datum value, char *raw) {
@@ -55,6 +72,12 @@ void MakeCoordinates(const ValueFormat &format, const char *raw, float *out) noe
     if (IsOfBits(format.opclass)) return BitsToFloats(raw, format.dimensions, out);
     const auto *values = reinterpret_cast<const float *>(raw);
     Measure(format.opclass.metric, values, format.dimensions, Norm(values, format.dimensions), out);
+}
+
+bool HasUnknownCode(const Lists &lists, const char *raw) noexcept {
+    const auto *values = reinterpret_cast<const float *>(raw);
+    return lists.IsSpherical() && GoesByBounds(lists) &&
+           !IsUsual(lists.opclass.metric, values, lists.dimensions, Norm(values, lists.dimensions));
 }
 
 void MakeCopy(const ValueFormat &format, const char *raw, char *out) noexcept {
@@ -93,7 +116,9 @@ void ReadQueryVector(const Lists &lists, Datum value, QueryVector *out) {
            halves ? elements.halves : reinterpret_cast<const char *>(elements.floats),
            n * (halves ? sizeof(Half) : sizeof(float)));
     out->norm = Norm(elements.floats, n);
-    out->is_huge = out->norm > kLongest && lists.opclass.metric != Metric::kCosine;
+    out->is_extreme =
+        (out->norm > kLongest && lists.opclass.metric != Metric::kCosine) ||
+        (GoesByBounds(lists) && !IsUsual(lists.opclass.metric, elements.floats, n, out->norm));
     Measure(lists.opclass.metric, elements.floats, n, out->norm, out->coordinates);
 }
 

@@ -40,6 +40,10 @@ bool ReadRaw(const ValueFormat &format, Datum value, char *raw);
 // What lists and codes go by, from the value itself: of unit length for the cosine; bits as 0 and
 // 1. Thread-safe, as is MakeCopy.
 void MakeCoordinates(const ValueFormat &format, const char *raw, float *out) noexcept;
+// Whether the code of a row is to say that nothing is known of it: it is so long, or so short, that
+// coordinates are not its own or the operator's sums overflow or vanish. Thread-safe, too. Not
+// where rows go out by codes alone.
+bool HasUnknownCode(const Lists &lists, const char *raw) noexcept;
 // The copy; of bits, the bits.
 void MakeCopy(const ValueFormat &format, const char *raw, char *out) noexcept;
 
@@ -47,7 +51,7 @@ void MakeCopy(const ValueFormat &format, const char *raw, char *out) noexcept;
 struct QueryVector : CopyQuery {
     float *coordinates;  // as of a row
     bool is_zero;        // distance 0 from everything, as for a NULL query
-    bool is_huge;        // too long for squares in floats: estimates say nothing
+    bool is_extreme;     // too long for squares in floats, or too short: estimates say nothing
 };
 
 QueryVector NewQueryVector(const Lists &lists);

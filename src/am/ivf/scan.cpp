@@ -323,7 +323,8 @@ void VisitBlock(const Lists &lists, ScanState *state, const ListProbe &probe, co
                        reinterpret_cast<const BlockHead *>(head)->rows, number * kListBlock};
     if (block.live == 0) return;
     const bool whole = pieces[place.pieces - 1].page == place.page && place.pieces == 1;
-    if (state->query.is_zero || state->query.is_huge) return KeepAll(lists, state, extent, block);
+    if (state->query.is_zero || state->query.is_extreme)
+        return KeepAll(lists, state, extent, block);
     if (whole)
         return VisitCodes(lists, state, probe, extent, block, head + sizeof(BlockHead),
                           page.content + pieces[0].offset);
@@ -461,6 +462,15 @@ bool RangeOfTableVector(const Lists &lists, IndexScanDesc scan, ScanState *state
     return copy != nullptr;
 }
 
+// What bounds of sq8 leave out of what the operator's sums are rounded by: squares, whose roots
+// they are bounds of, and what is below the smallest float.
+double VanishedOf(const Lists &lists, const ScanState &state, double low) {
+    const double vanished = lists.dimensions * kSmallestFloat;
+    if (lists.opclass.metric == Metric::kL2)
+        return kRounding * std::max(low, 0.0) + 3 * std::sqrt(vanished);
+    return (state.query.norm + 2) * vanished;
+}
+
 DistanceRange RangeOfCandidate(const Lists &lists, Relation index, ScanState *state,
                                const Candidate &candidate) {
     const double low = LowOf(lists, *state, candidate.Bound());
@@ -470,7 +480,8 @@ DistanceRange RangeOfCandidate(const Lists &lists, Relation index, ScanState *st
                                ? std::sqrt(std::max(0.0f, candidate.Bound()))
                                : candidate.Bound();
         if (lists.shape.quantizer == ListQuantizer::kFlat) return {key, key};
-        if (lists.shape.quantizer == ListQuantizer::kSq8) return {low, kInfinity};
+        if (lists.shape.quantizer == ListQuantizer::kSq8)
+            return {low - VanishedOf(lists, *state, low), kInfinity};
         return {key, key};
     }
     store::PageRef page;
