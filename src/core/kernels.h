@@ -160,7 +160,7 @@ struct CodeKernels {
     //     sum[j]
     //                    + bias)
     //     bounds[j] = estimates[j] - table_margin * |factor_scale * factor[j]|
-    //                 - error_margin * factor_scale * error[j]
+    //                 - max(error_margin * factor_scale, FLT_MIN) * error[j]
     // and a bit of the result where the bound is less than the threshold. What is not a number
     // becomes the largest one. By half bytes sum[j] is as above with one plane; by bytes the sum of
     // the words.

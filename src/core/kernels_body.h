@@ -327,6 +327,9 @@ uint32_t EndList(const ListBatch &batch, const ListTable &table, const ListTerms
     const char *error = reinterpret_cast<const char *>(batch.error);
     const Floats largest = Isa::Broadcast(__FLT_MAX__);
     const Floats factor_scale = Isa::Broadcast(batch.factor_scale);
+    // Never 0: an error that is not known is infinite.
+    const float product_of_scales = terms.error_margin * batch.factor_scale;
+    const float margin = product_of_scales > __FLT_MIN__ ? product_of_scales : __FLT_MIN__;
     uint32_t below = 0;
 #pragma GCC unroll 8
     for (size_t i = 0; i < kParts; i++) {
@@ -342,8 +345,8 @@ uint32_t EndList(const ListBatch &batch, const ListTable &table, const ListTerms
         Floats bound =
             Isa::MultiplyAdd(Isa::Broadcast(-terms.table_margin), Isa::Absolute(scaled), estimate);
         if (error != nullptr)
-            bound = Isa::MultiplyAdd(Isa::Broadcast(-terms.error_margin * batch.factor_scale),
-                                     Isa::F16::Load(error + i * kStride), bound);
+            bound = Isa::MultiplyAdd(Isa::Broadcast(-margin), Isa::F16::Load(error + i * kStride),
+                                     bound);
         estimate = Isa::Select(Isa::Greater(largest, estimate), estimate, largest);
         bound = Isa::Select(Isa::Greater(largest, bound), bound, largest);
         Isa::Store(estimates + i * Isa::kWidth, estimate);

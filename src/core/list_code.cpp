@@ -79,9 +79,6 @@ constexpr float kLargest = std::numeric_limits<float>::max();
 constexpr float kOperatorRounding = 1e-5f;
 constexpr double kProductRounding = 1e-6;
 
-// So small that nothing is added, yet times infinity it is infinity.
-constexpr float kLeastMargin = 1e-20f;
-
 float Finite(double key) {
     constexpr double kMost = kLargest;
     return key < kMost ? static_cast<float>(std::max(key, -kMost)) : kLargest;
@@ -580,7 +577,7 @@ uint32_t EstimateBlock(const ListQuery &query, const ListProbe &probe, const voi
         batch.error = halves + 2 * kListBlock;
         batch.factor_scale = header.factor_scale;
         terms.table_margin = query.table_margin;
-        terms.error_margin = std::max(kBoundSigmas * probe.distance, kLeastMargin);
+        terms.error_margin = kBoundSigmas * probe.distance;
     }
     const auto estimate =
         query.table.words != nullptr ? kernels.estimate_list_bytes : kernels.estimate_list;

@@ -377,6 +377,33 @@ TEST_P(ListCodes, AnOutlierLeavesTheOthersTheirKeys) {
     }
 }
 
+// However small the numbers are that its bound is made of.
+TEST_P(ListCodes, ARowThatNothingIsKnownOfIsNeverPassedOver) {
+    const ListShape shape = Shape(Metric::kL2);
+    if (shape.quantizer == ListQuantizer::kPq) return;
+    List list(shape, 32, 8);
+    std::vector<uint8_t> code(static_cast<size_t>(shape.row_bytes));
+    list.codec.EncodeUnknown(code.data());
+    for (const float away : {0.0f, 1e-20f, 1e-9f, 1.0f, 1e18f}) {
+        std::vector<float> query = list.centroid;
+        for (float &value : query) value += away;
+        const ListQuery prepared =
+            PrepareListQuery(list.codec, query.data(), nullptr, list.query_memory->data());
+        const ListProbe probe = {96 * away * away, std::sqrt(96.0f) * away, 0};
+        float estimates[kListBlock], bounds[kListBlock];
+        if (shape.by_row) {
+            EstimateRows(prepared, probe, code.data(), 1, kInfinity, estimates, bounds);
+        } else {
+            std::vector<uint8_t> block(static_cast<size_t>(shape.BlockBytes()));
+            StoreFactors(shape, code.data(), 0, block.data());
+            StoreCode(shape, code.data(), 0, 0, shape.code_rows, &block[shape.factor_bytes]);
+            const CodePiece piece = {&block[shape.factor_bytes], shape.code_rows};
+            EstimateBlock(prepared, probe, block.data(), &piece, 1, kInfinity, estimates, bounds);
+        }
+        EXPECT_EQ(bounds[0], -kInfinity) << away;
+    }
+}
+
 TEST_P(ListCodes, AnyBytesGiveNumbers) {
     const ListShape shape = Shape(Metric::kL2);
     List list(shape, 32, 8);
