@@ -183,10 +183,14 @@ VECX_FUNCTION(vecx_pq_train) {
     PqTrainer trainer(options, rows.values, AllocateAligned(PqTrainer::MemoryBytes(options)));
     while (trainer.Step()) CHECK_FOR_INTERRUPTS();
 
+    const PqBook trained = trainer.book();
+    // Squares of the largest floats overflow; no other function would take such a codebook.
+    CheckElements<float>(trained.codebooks, static_cast<int>(shape.CodebookFloats()));
+    CheckElements<float>(trained.rotation, static_cast<int>(shape.RotationFloats()));
     const Size size = PqBookBytes(shape);
     auto *book = static_cast<bytea *>(palloc(VARHDRSZ + size));
     SET_VARSIZE(book, VARHDRSZ + size);
-    WritePqBook(trainer.book(), VARDATA(book));
+    WritePqBook(trained, VARDATA(book));
     PG_RETURN_BYTEA_P(book);
 }
 

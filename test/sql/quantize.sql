@@ -100,3 +100,5 @@ SELECT vecx_kmeans(array_fill('[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16]'::vector
 RESET statement_timeout;
 
 DROP TABLE points, rows, books;
+-- Of vectors whose squares overflow there is no rotation.
+SELECT vecx_pq_train(ARRAY['[3e38,3e38,3e38,3e38]', '[-3e38,-3e38,1,1]', '[1,2,3,4]']::vector[], 2, 8, true);
