@@ -193,6 +193,17 @@ DistanceRange RangeOfDenseCopy(const CopyFormat &format, const CopyQuery &query,
     return RangeAround(format, query, distance, header.error);
 }
 
+double DistanceFromCopy(const CopyFormat &format, const char *copy) {
+    CopyHeader header;
+    memcpy(&header, copy, sizeof(header));
+    if (header.error == 0 || format.opclass.metric != Metric::kCosine) return header.error;
+    auto *values = static_cast<float *>(palloc(format.dimensions * sizeof(float)));
+    DecodeCopy(format, copy, values);
+    const double norm = Norm(values, format.dimensions);
+    pfree(values);
+    return norm > 0 ? 2 * header.error / norm : 2;
+}
+
 Datum ValueOfCopy(const CopyFormat &format, const char *copy) {
     const int n = format.dimensions;
     const bool is_half = format.opclass.element == ElementType::kHalf;

@@ -47,6 +47,9 @@ void WriteDenseCopy(const CopyFormat &format, const Elements &elements, char *co
 // The elements of a copy, as floats.
 void DecodeCopy(const CopyFormat &format, const char *copy, float *out);
 
+// How far a value may be, by the operator, from what its copy stands for; not by inner product.
+double DistanceFromCopy(const CopyFormat &format, const char *copy);
+
 // The value that a copy stands for, in memory of the current context; the very one if it is exact.
 Datum ValueOfCopy(const CopyFormat &format, const char *copy);
 

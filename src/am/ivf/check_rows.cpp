@@ -293,9 +293,15 @@ bool Checker::IsFoundBySearch(const IndexedRow &row) {
     Rescan(scan, &key, 1);
     constexpr double kEqual = 1e-6;
     bool found = false;
-    for (int i = 0; i < kSearchDepth && !found && GetTuple(scan, ForwardScanDirection); i++)
-        found = TidOf(&scan->xs_heaptid) == row.tid ||
-                (i == 0 && DatumGetFloat8(scan->xs_orderbyvals[0]) <= kEqual);
+    int seen = 0;
+    double last = 0;
+    for (; seen < kSearchDepth && !found && GetTuple(scan, ForwardScanDirection); seen++) {
+        last = DatumGetFloat8(scan->xs_orderbyvals[0]);
+        found = TidOf(&scan->xs_heaptid) == row.tid || (seen == 0 && last <= kEqual);
+    }
+    // Where rows lie closer together than copies tell them apart, others may come first.
+    if (!found && seen == kSearchDepth && lists_->HasCopies())
+        found = last <= DistanceFromCopy(lists_->Copies(), stored);
     EndScan(scan);
     IndexScanEnd(scan);
     // It may have died since.
