@@ -83,6 +83,7 @@ void KnowNearest(Relation index, const Lists &lists, const QueryVector &query, u
     pfree(highs);
     for (RankedList *of = begin; of < end; of++) {
         if (of->known || of->order > limit) continue;
+        CHECK_FOR_INTERRUPTS();
         CentroidHeader header;
         const float key = KeyOfList(index, lists, of->list, query.coordinates, &header);
         *of = Rank(lists, of->list, header, key);
