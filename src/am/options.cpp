@@ -186,6 +186,15 @@ int UsualParts(int dimensions, int most) {
     return m;
 }
 
+// The number of parts nearest to m that divides the dimensions.
+int NearestParts(int dimensions, int m) {
+    if (m >= dimensions) return dimensions;
+    for (int apart = 1;; apart++) {
+        if (dimensions % (m + apart) == 0) return m + apart;
+        if (m > apart && dimensions % (m - apart) == 0) return m - apart;
+    }
+}
+
 CodeOptions ResolvePq(const IvfOptions &options, int dimensions) {
     constexpr int kUsualBits = 8;
     CodeOptions code = {IvfQuantizer::kPq, options.m, options.bits, options.opq};
@@ -196,7 +205,7 @@ CodeOptions ResolvePq(const IvfOptions &options, int dimensions) {
     if (dimensions % code.m != 0)
         RaiseOption(psprintf("m must divide the number of dimensions, which is %d", dimensions),
                     psprintf("Set m to %d, for instance, or leave it out.",
-                             UsualParts(dimensions, code.m)));
+                             NearestParts(dimensions, code.m)));
     if (code.opq && dimensions > kMaxOpqDimensions)
         RaiseOption(psprintf("opq is for up to %d dimensions", kMaxOpqDimensions),
                     "Leave opq out.");
@@ -207,6 +216,10 @@ CodeOptions ResolvePq(const IvfOptions &options, int dimensions) {
 
 CodeOptions ResolveCodeOptions(const IvfOptions &options, int dimensions) {
     IvfQuantizer quantizer = options.quantizer;
+    const bool by_bits = quantizer == IvfQuantizer::kUnset && options.m == 0 && !options.opq;
+    if (by_bits && options.bits > 2 && options.bits != 4 && options.bits != 8)
+        RaiseOption("bits must be 1, 2, 4 or 8",
+                    "1 and 2 are of quantizer rabitq, 4 and 8 of quantizer pq.");
     if (quantizer == IvfQuantizer::kUnset)
         quantizer = options.m > 0 || options.bits > 2 || options.opq ? IvfQuantizer::kPq
                                                                      : IvfQuantizer::kRabitq;

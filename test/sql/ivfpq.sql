@@ -129,7 +129,10 @@ DROP INDEX ivf_q_book;
 
 -- What does not go together.
 SELECT pg_temp.error_of('CREATE INDEX ON ivf_q USING ivfpq (v vector_l2_ops) WITH (m = 5)');
+SELECT pg_temp.error_of('CREATE INDEX ON ivf_q USING ivfpq (v vector_l2_ops) WITH (m = 14)');
+SELECT pg_temp.error_of('CREATE INDEX ON ivf_q USING ivfpq (v vector_l2_ops) WITH (m = 64)');
 SELECT pg_temp.error_of('CREATE INDEX ON ivf_q USING ivfpq (v vector_l2_ops) WITH (m = 8, bits = 5)');
+SELECT pg_temp.error_of('CREATE INDEX ON ivf_q USING ivfpq (v vector_l2_ops) WITH (bits = 5)');
 SELECT pg_temp.error_of('CREATE INDEX ON ivf_q USING ivfpq (v vector_l2_ops) WITH (quantizer = rabitq, bits = 4)');
 SELECT pg_temp.error_of('CREATE INDEX ON ivf_q USING ivfpq (v vector_l2_ops) WITH (quantizer = rabitq, m = 8)');
 SELECT pg_temp.error_of('CREATE INDEX ON ivf_q USING ivfpq (v vector_l2_ops) WITH (quantizer = sq8, bits = 4)');
