@@ -106,14 +106,18 @@ MetaPage NewMeta(Relation index) {
 
 void SayLittleData(Relation index, const MetaPage &meta, int64 rows) {
     const int64 needed = RowsNeeded(meta);
-    ereport(NOTICE,
-            (errmsg("%s index created with little data",
-                    MethodOf(index) == Method::kIvfpq ? "ivfpq" : "ivfflat"),
-             errdetail("Its rows are kept in one list, which each search reads as a whole: there "
-                       "are " INT64_FORMAT " of them.",
-                       rows),
-             errhint("%s makes the lists once there are " INT64_FORMAT " rows.",
-                     CanTrainLater(meta) ? "VACUUM or REINDEX" : "REINDEX", needed)));
+    const bool by_lists = needed == static_cast<int64>(meta.wanted.lists) * kRowsToTrain;
+    ereport(NOTICE, (errmsg("%s index created with little data",
+                            MethodOf(index) == Method::kIvfpq ? "ivfpq" : "ivfflat"),
+                     errdetail_plural("Index \"%s\" has " INT64_FORMAT
+                                      " row, in one list, which each search reads as a whole.",
+                                      "Index \"%s\" has " INT64_FORMAT
+                                      " rows, in one list, which each search reads as a whole.",
+                                      static_cast<unsigned long>(rows),
+                                      RelationGetRelationName(index), rows),
+                     errhint("%s makes the lists once there are " INT64_FORMAT " rows%s.",
+                             CanTrainLater(meta) ? "VACUUM or REINDEX" : "REINDEX", needed,
+                             by_lists ? psprintf(", %d for each list", kRowsToTrain) : "")));
 }
 
 }  // namespace
