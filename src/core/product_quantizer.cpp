@@ -78,7 +78,7 @@ void WritePqBook(const PqBook &book, void *out) {
     memcpy(at + rotation, book.codebooks, book.shape.CodebookFloats() * sizeof(float));
 }
 
-bool ReadPqBook(const void *bytes, size_t size, PqBook *book) {
+bool ReadPqBook(const void *bytes, size_t size, PqBook *book, bool finite) {
     BookHeader header;
     if (size < sizeof(header)) return false;
     memcpy(&header, bytes, sizeof(header));
@@ -92,7 +92,7 @@ bool ReadPqBook(const void *bytes, size_t size, PqBook *book) {
     const float *floats =
         reinterpret_cast<const float *>(static_cast<const char *>(bytes) + sizeof(header));
     const size_t rotation = shape.RotationFloats();
-    if (!AllFinite(floats, rotation + shape.CodebookFloats())) return false;
+    if (!finite && !AllFinite(floats, rotation + shape.CodebookFloats())) return false;
     *book = {shape, floats + rotation, shape.rotated ? floats : nullptr};
     return true;
 }

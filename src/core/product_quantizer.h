@@ -57,8 +57,8 @@ struct PqBook {
 size_t PqBookBytes(const PqShape &shape);
 void WritePqBook(const PqBook &book, void *out);
 // A view of stored bytes, which may come from anywhere: false unless they are a whole and sound
-// book. `bytes` aligned to 4.
-bool ReadPqBook(const void *bytes, size_t size, PqBook *book);
+// book. `bytes` aligned to 4. `finite`: its numbers are known to be.
+bool ReadPqBook(const void *bytes, size_t size, PqBook *book, bool finite = false);
 
 struct PqOptions {
     PqShape shape;

@@ -8,7 +8,6 @@ const varlena *DetoastedOutOfLine(varlena *value, CallSite *site, int number) {
     if (!VARATT_IS_EXTERNAL_ONDISK(value) || site == nullptr) return pg_detoast_datum_packed(value);
     varatt_external pointer;
     memcpy(&pointer, VARDATA_EXTERNAL(value), sizeof(pointer));  // unaligned in the tuple
-    if (VARATT_EXTERNAL_IS_COMPRESSED(pointer)) return pg_detoast_datum_packed(value);
 
     KeptValue &kept = site->kept[number];
     if (kept.seen && memcmp(&pointer, &kept.pointer, sizeof(pointer)) == 0) {
@@ -28,6 +27,8 @@ const varlena *DetoastedOutOfLine(varlena *value, CallSite *site, int number) {
     kept.value = nullptr;
     kept.pointer = pointer;
     kept.seen = true;
+    kept.checked = false;
+    if (VARATT_EXTERNAL_IS_COMPRESSED(pointer)) return pg_detoast_datum_packed(value);
     const varlena *fetched = site->toast_reader[number].Fetch(pointer);
     return fetched != nullptr ? fetched : pg_detoast_datum_packed(value);
 }

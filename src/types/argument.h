@@ -21,6 +21,7 @@ struct KeptValue {
     bool seen = false;         // is `pointer` set?
     varatt_external pointer;   // of the call before
     varlena *value = nullptr;  // kept since that pointer came twice
+    bool checked = false;      // for callers whose checks take long: has `value` passed them?
 };
 
 struct CallSite {

@@ -3,7 +3,8 @@
 //
 // A codebook is a bytea: it is large, means nothing but to these functions, and goes into tables,
 // dumps and clients as it is. It may come from anywhere, so its header, size and numbers are
-// checked each time. Training runs in slices, between which it can be cancelled.
+// checked; the numbers of one that comes out of line with every row, once. Training runs in slices,
+// between which it can be cancelled.
 
 #include "core/kmeans.h"
 #include "core/product_quantizer.h"
@@ -63,7 +64,9 @@ Rows ReadRows(ArrayType *array) {
 
 // An argument that is a codebook, where floats may be read from it.
 PqBook ReadBook(FunctionCallInfo fcinfo) {
-    const varlena *value = DetoastedArgument(fcinfo, CallSiteOf(fcinfo), 0);
+    CallSite *site = CallSiteOf(fcinfo);
+    const varlena *value = DetoastedArgument(fcinfo, site, 0);
+    KeptValue *kept = site != nullptr && site->kept[0].value == value ? &site->kept[0] : nullptr;
     const Size size = VARSIZE_ANY_EXHDR(value);
     const char *bytes = VARDATA_ANY(value);
     if (reinterpret_cast<uintptr_t>(bytes) % alignof(float) != 0) {
@@ -72,10 +75,11 @@ PqBook ReadBook(FunctionCallInfo fcinfo) {
         bytes = static_cast<char *>(copy);
     }
     PqBook book;
-    if (!ReadPqBook(bytes, size, &book))
+    if (!ReadPqBook(bytes, size, &book, kept != nullptr && kept->checked))
         ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
                         errmsg("invalid codebook of a product quantizer"),
                         errhint("Codebooks come from vecx_pq_train().")));
+    if (kept != nullptr) kept->checked = true;
     return book;
 }
 

@@ -94,6 +94,27 @@ BEGIN
     END LOOP;
 END $$;
 
+-- Codebooks out of line, compressed and not, the same one with every row and then another; each row
+-- has to be as if its codebook came alone. One that has a NaN is found behind others.
+CREATE TABLE wide_books (name text, book bytea);
+ALTER TABLE wide_books ALTER book SET STORAGE EXTERNAL;
+INSERT INTO wide_books SELECT 'a', vecx_pq_train(array_agg((array_fill(i, '{15}') || ARRAY[i * i % 11])::vector), 8) FROM generate_series(1, 400) i;
+ALTER TABLE wide_books ALTER book SET STORAGE EXTENDED;
+INSERT INTO wide_books SELECT 'b', vecx_pq_train(array_agg((ARRAY[i, i % 7] || array_fill(0, '{14}'))::vector), 8) FROM generate_series(1, 400) i;
+INSERT INTO wide_books SELECT 'c', vecx_pq_train(array_agg((array_fill(0, '{14}') || ARRAY[i, i % 7])::vector), 8) FROM generate_series(1, 400) i;
+SELECT name, pg_column_size(book) < length(book) AS compressed FROM wide_books ORDER BY name;
+CREATE TABLE wide_codes AS
+SELECT name, i, (array_fill(i, '{16}'))::vector AS v, set_byte('\x0001020304050607'::bytea, 0, i) AS code
+FROM wide_books, generate_series(1, 5) i;
+SELECT name, count(*), count(DISTINCT distance), bool_and(abs(distance - (vecx_pq_decode(book, code) <-> v)) < 1e-4 * distance) AS right
+FROM (
+    SELECT name, code, v, book, vecx_pq_distance(book, v, code) AS distance
+    FROM wide_books JOIN wide_codes USING (name) ORDER BY name, i
+) d GROUP BY name ORDER BY name;
+UPDATE wide_books SET book = set_byte(set_byte(book, 35, 127), 34, 200) WHERE name = 'c';
+SELECT pg_temp.error_of($$SELECT count(vecx_pq_distance(book, v, code)) FROM (SELECT * FROM wide_books JOIN wide_codes USING (name) ORDER BY name, i) d$$);
+DROP TABLE wide_books, wide_codes;
+
 -- Training can be cancelled: without that, this would take a while.
 SET statement_timeout = '500ms';
 SELECT vecx_kmeans(array_fill('[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16]'::vector, '{300000}'), 4000);
