@@ -51,6 +51,19 @@ SELECT now.trained, now.total_pages = before.total_pages OR before.free_pages < 
 SELECT message FROM pg_temp.damage('ivf_t_wide_index');
 DROP TABLE ivf_t_wide, ivf_t_before;
 
+-- In a table that only grows, too, whose VACUUMs find nothing dead.
+CREATE TABLE ivf_t_grows (id int, v vector(12)) WITH (autovacuum_enabled = off);
+CREATE INDEX ivf_t_grows_index ON ivf_t_grows USING ivfflat (v) WITH (lists = 5);
+INSERT INTO ivf_t_grows SELECT i, pg_temp.make(i, 12) FROM generate_series(1, 2000) i;
+VACUUM ivf_t_grows;
+CREATE TABLE ivf_t_before AS SELECT * FROM vecx_index_info('ivf_t_grows_index');
+VACUUM ivf_t_grows;
+SELECT now.trained, now.free_pages > before.free_pages AS freed FROM ivf_t_before before, vecx_index_info('ivf_t_grows_index') now;
+INSERT INTO ivf_t_grows SELECT i, pg_temp.make(i, 12) FROM generate_series(2001, 2500) i;
+SELECT now.total_pages - before.total_pages AS more_pages FROM ivf_t_before before, vecx_index_info('ivf_t_grows_index') now;
+SELECT message FROM pg_temp.damage('ivf_t_grows_index');
+DROP TABLE ivf_t_grows, ivf_t_before;
+
 -- The number of lists is chosen from that of rows; few are one list.
 CREATE INDEX ivf_t_few ON ivf_t USING ivfflat (v);
 SELECT lists, trained FROM vecx_index_info('ivf_t_few');

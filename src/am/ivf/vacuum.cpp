@@ -196,12 +196,17 @@ IndexBulkDeleteResult *BulkDelete(IndexVacuumInfo *info, IndexBulkDeleteResult *
     return stats;
 }
 
-// Where nothing has died the pages are not looked at, unless the lists are still to be made.
+// Where nothing has died the pages of the lists are not looked at, unless the lists are still to be
+// made. But what earlier VACUUMs have retired is freed: a table that only grows has no other.
 IndexBulkDeleteResult *VacuumCleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats) {
     if (info->analyze_only) return stats;
     const MemoryContext context =
         AllocSetContextCreate(CurrentMemoryContext, "ivf vacuum", ALLOCSET_DEFAULT_SIZES);
     const MemoryContext before = MemoryContextSwitchTo(context);
+    if (stats == nullptr) {
+        FreePending(info->index);
+        FreeRetired(info->index, TableOfVacuum(info));
+    }
     TrainIfDue(info);
     MemoryContextSwitchTo(before);
     MemoryContextDelete(context);
