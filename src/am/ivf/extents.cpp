@@ -266,12 +266,45 @@ void AddFreeExtent(Relation index, BlockNumber pages) {
     });
 }
 
+namespace {
+
+// The header of a list that begins in a block; false if there begins none.
+bool ReadHead(Relation index, BlockNumber block, CodePage *header) {
+    store::PageRef page = store::OpenUnchecked(index, block);
+    const bool sound =
+        !page.fresh && store::FindDamage(page.page, store::PageKind::kCodes) == nullptr;
+    if (sound) *header = *HeaderOf(page.content);
+    store::Close(page);
+    return sound && header->position == 0 && header->flags & kHead;
+}
+
+// Each of the lists that were being made has one extent in the blocks that are set aside. Those
+// that rows which came meanwhile have grown it by are elsewhere.
+void FreeGrown(Relation index, BlockNumber begin, BlockNumber end) {
+    CodePage head;
+    for (BlockNumber block = begin; block < end; block++) {
+        VacuumDelayPoint();
+        if (!ReadHead(index, block, &head)) continue;
+        for (BlockNumber next = head.next, steps = 0; next != kMetaBlock; steps++) {
+            VacuumDelayPoint();
+            CheckChain(index, block, steps);
+            const BlockNumber after = ReadHeader(index, next).next;
+            FreeNext(index, block, next);
+            next = after;
+        }
+        block += std::min(head.pages, end - block) - (head.pages > 0);
+    }
+}
+
+}  // namespace
+
 void FreePending(Relation index) {
     const MetaPage seen = ReadMeta(index);
     if (seen.pending == kMetaBlock) return;
     if (seen.pending_blocks == 0 || seen.pending >= seen.allocated ||
         seen.pending_blocks > seen.allocated - seen.pending)
         store::RaiseDamaged(index, kMetaBlock, "Blocks are set aside where there are none.");
+    FreeGrown(index, seen.pending, seen.pending + seen.pending_blocks);
     store::PageRef page = store::OpenAnyExclusive(index, seen.pending);
     store::PageRef meta = store::OpenExclusive(index, kMetaBlock, store::PageKind::kMeta);
     store::PageEdit edit(index);
