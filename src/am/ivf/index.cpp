@@ -64,8 +64,9 @@ Lists *NewLists(MemoryContext context, Relation index, const MetaPage &meta, con
     const Size tables_at = codec_at + Align(ListCodecBytes(shape));
     const Size centroids_at = tables_at + Align(GeometryBytes(shape));
     const Size bytes = centroids_at + centroid_bytes + kCacheLine;
-    auto *lists = static_cast<Lists *>(
-        MemoryContextAllocExtended(context, bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    auto *lists = static_cast<Lists *>(MemoryContextAllocExtended(context, bytes, MCXT_ALLOC_HUGE));
+    // The codes of centroids, which backends that only insert never use, are not touched.
+    memset(lists, 0, centroids_at + kCacheLine);
     char *memory = reinterpret_cast<char *>(TYPEALIGN(kCacheLine, lists));
     if (model != nullptr)
         memcpy(memory + model_at, model, meta.lists.model_bytes);
