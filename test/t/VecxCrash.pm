@@ -1,6 +1,7 @@
 # The server is killed at random moments under a mixed load, again and again. After recovery each index gives what its table holds,
 # vecx_check finds nothing wrong, and every page that was replayed is as it was (wal_consistency_checking).
 # VECX_CRASH_CYCLES kills, 60 by default, but not longer than VECX_CRASH_SECONDS, 75 by default. VECX_SEED repeats a run's choices.
+# With a loss of power, what no sync has followed is undone in part, too, as modules/unsynced_writes has it; then VECX_POWER_CYCLES.
 package VecxCrash;
 use strict;
 use warnings;
@@ -16,6 +17,8 @@ our @EXPORT = qw(run_crashes);
 # %table says how a value is made of a number, `value`; the operator; what the index `extra` is, that comes and goes; how many rows it
 # has at most; how often it is chosen, `write`, `vacuum` and `ddl`; and how many rows a statement inserts.
 my ($node, %table, @tables, $settings, $methods, $refill);
+# Of a loss of power: the library to preload, what it writes, and the program that undoes.
+my ($unsynced, $journal, $lose_power);
 
 # Those of a kind, each as often as it is to be chosen.
 sub chosen
@@ -23,6 +26,15 @@ sub chosen
     my ($kind) = @_;
     my @chosen = map { ($_) x $table{$_}{$kind} } @tables;
     return $chosen[ int rand @chosen ];
+}
+
+# New files, made and filled in one transaction.
+sub rewrite
+{
+    my ($table) = @_;
+    my $i = int rand 3000;
+    my $insert = "INSERT INTO $table SELECT i, 0, " . sprintf($table{$table}{value}, 'i % 2000') . " FROM generate_series($i, $i + 60) i;";
+    return $table eq 'lost' || rand() < 0.5 ? "BEGIN; REINDEX INDEX ${table}_v; $insert COMMIT;" : "BEGIN; TRUNCATE $table; $insert COMMIT;";
 }
 
 # A thousand statements or so for one session; more than it will come to.
@@ -69,8 +81,10 @@ sub statements
                 # No rollback: a crash before its record is on disk leaves an unlogged table of
                 # PostgreSQL's own in a state from which recovery cannot start ("could not create
                 # file ...: File exists"), whatever its indexes.
-                "BEGIN; TRUNCATE lost; INSERT INTO lost SELECT i, 0, make(i, 8) FROM generate_series(1, $refill) i; COMMIT;"
-              )[ int rand 5 ] . "\n";
+                "BEGIN; TRUNCATE lost; INSERT INTO lost SELECT i, 0, make(i, 8) FROM generate_series(1, $refill) i; COMMIT;",
+                # With wal_level minimal these are not logged, but on disk when the transaction ends.
+                $unsynced ? rewrite($table) : ()
+              )[ int rand($unsynced ? 6 : 5) ] . "\n";
         }
     }
     return $text;
@@ -80,7 +94,7 @@ sub statements
 sub kill_something
 {
     my $pid = $node->safe_psql('postgres', 'SELECT 1') && (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0];
-    if (rand() < 0.3)
+    if (!$unsynced && rand() < 0.3)
     {
         my @backends = split ' ', `ps -o pid= --ppid $pid`;
         # One that serves a session, as its title says; whichever.
@@ -105,6 +119,52 @@ sub kill_something
     return 'all';
 }
 
+sub start_server
+{
+    my (%options) = @_;
+    return $node->start(%options) unless $unsynced;
+    unlink $journal;
+    local $ENV{LD_PRELOAD} = $unsynced;
+    local $ENV{UNSYNCED_JOURNAL} = $journal;
+    local $ENV{UNSYNCED_ROOT} = $node->data_dir . '/';
+    return $node->start(%options);
+}
+
+sub prepare_power_loss
+{
+    my ($here) = grep { -d } map { "$_/unsynced_writes" } "$FindBin::Bin/../modules", "$FindBin::Bin/../test/modules";
+    my $built = $node->basedir . '/unsynced_writes.so';
+    run_log([ 'c++', '-std=c++20', '-O2', '-shared', '-fPIC', '-o', $built, "$here/unsynced_writes.cpp", '-ldl' ]) or BAIL_OUT('no unsynced_writes');
+    ($unsynced, $journal, $lose_power) = ($built, $node->basedir . '/unsynced.journal', "$here/lose_power.py");
+    # A program writes two files and syncs one of them.
+    my $root = $node->basedir . '/unsynced';
+    mkdir $root;
+    my $program = 'import os, sys
+for name in ("synced", "unsynced"):
+    file = os.open(f"{sys.argv[1]}/{name}", os.O_WRONLY | os.O_CREAT)
+    os.pwrite(file, b"a" * 20000, 0)
+    os.fsync(file)
+    os.pwrite(file, b"b" * 20000, 10000)
+    if name == "synced": os.fdatasync(file)';
+    {
+        local $ENV{LD_PRELOAD} = $unsynced;
+        local $ENV{UNSYNCED_JOURNAL} = $journal;
+        local $ENV{UNSYNCED_ROOT} = "$root/";
+        run_log([ '/usr/bin/python3', '-c', $program, $root ]) or BAIL_OUT('a program does not run with unsynced_writes');
+    }
+    my $whole = 'a' x 10000 . 'b' x 20000;
+    my %seen;
+    for my $seed (1 .. 20)
+    {
+        run_log([ $lose_power, $journal, $root, $seed ]) or BAIL_OUT('lose_power.py failed');
+        $seen{ slurp_file("$root/unsynced") }++;
+    }
+    is(slurp_file("$root/synced"), $whole, 'what was synced stays');
+    is_deeply([ grep { !/^a{10000}[ab\0]{0,20000}$/ } keys %seen ], [], 'of the rest, parts are undone');
+    cmp_ok(scalar keys %seen, '>', 1, 'in more ways than one');
+    unlink $journal;
+}
+
 sub held_against_query
 {
     my ($table) = @_;
@@ -112,7 +172,8 @@ sub held_against_query
 }
 
 # `tables`, as above; `setup` makes them; `settings` of the sessions; `methods` of the indexes that are looked at; `refill`: rows that
-# `lost` gets when it is emptied; `lost`: the part of all rows that may be out of reach before a VACUUM. Returns the server.
+# `lost` gets when it is emptied; `lost`: the part of all rows that may be out of reach before a VACUUM; `power`: power is lost, too;
+# `configuration` and `name`: of the server. Returns the server.
 sub run_crashes
 {
     my (%options) = @_;
@@ -121,10 +182,10 @@ sub run_crashes
     $settings = $options{settings};
     $methods = join ', ', map { "'$_'" } @{ $options{methods} };
     $refill = $options{refill};
-    my $cycles = environment('VECX_CRASH_CYCLES', 60);
+    my $cycles = $options{power} ? environment('VECX_POWER_CYCLES', 20) : environment('VECX_CRASH_CYCLES', 60);
     my $seconds = environment('VECX_CRASH_SECONDS', $cycles > 60 ? 100 * $cycles : 75);
     seed_random();
-    $node = PostgreSQL::Test::Cluster->new('crash');
+    $node = PostgreSQL::Test::Cluster->new($options{name} // 'crash');
     $node->init;
     $node->append_conf(
         'postgresql.conf', q{
@@ -139,7 +200,13 @@ sub run_crashes
             restart_after_crash = on
             maintenance_work_mem = 8MB
     });
-    $node->start;
+    $node->append_conf('postgresql.conf', $options{configuration} // '');
+    if ($options{power})
+    {
+        prepare_power_loss();
+        $node->append_conf('postgresql.conf', 'fsync = on');
+    }
+    start_server();
     make_helpers($node);
     $node->safe_psql('postgres', $options{setup});
 
@@ -154,6 +221,7 @@ sub run_crashes
     my (%killed, %rows, %compared);
     my ($lost, $ghosts, $twice, $lost_after_vacuum) = (0, 0, 0, 0);
     my $errors = '';
+    my $blocks_undone = 0;
     for ($cycle = 1; $cycle <= $cycles && time - $begin < $seconds; $cycle++)
     {
         my @sessions = map { session($node, statements($_)) } qw(write write write vacuum ddl);
@@ -167,13 +235,19 @@ sub run_crashes
         }
         if ($what eq 'all')
         {
+            if ($unsynced)
+            {
+                my ($undone, $error) = run_command([ $lose_power, $journal, $node->data_dir, int rand 2**31 ]);
+                BAIL_OUT("lose_power.py failed: $error") if $error ne '' || $undone !~ /^(\d+) blocks/;
+                $blocks_undone += $1;
+            }
             # Processes that are dying hold on to the shared memory for a moment.
             my $started = 0;
             for (1 .. 50)
             {
                 unlink $node->data_dir . '/postmaster.pid', $node->host . '/.s.PGSQL.' . $node->port . '.lock';
                 $node->{_pid} = undef;
-                last if $started = $node->start(fail_ok => 1);
+                last if $started = start_server(fail_ok => 1);
                 sleep 0.2;
             }
             BAIL_OUT('the server does not start again, see ' . $node->logfile) unless $started;
@@ -185,8 +259,10 @@ sub run_crashes
 
         # Half of the time as it was left, else after VACUUM. In one session, since starts of psql take as long as all that it asks.
         my $vacuumed = rand() < 0.5;
-        for (split /\n/, $node->safe_psql('postgres', join "\n", ($vacuumed ? map { "VACUUM (INDEX_CLEANUP ON) $_;" } @tables : ()),
-                (map { index_errors_query($_, $vacuumed) . ';' } @tables), $drop_others, (map { held_against_query($_) . ';' } @tables), @keep_small))
+        my ($status, $answers, $complaints) = $node->psql('postgres', join "\n", ($vacuumed ? map { "VACUUM (INDEX_CLEANUP ON) $_;" } @tables : ()),
+            (map { index_errors_query($_, $vacuumed) . ';' } @tables), $drop_others, (map { held_against_query($_) . ';' } @tables), @keep_small);
+        $errors .= "cycle $cycle, $complaints\n" if $status;
+        for (split /\n/, $answers)
         {
             my ($table, $l, $g, $t, $all) = /^held\|(\w+)\|(\d+)\|(\d+)\|(\d+)\|(\d+)$/;
             if (!defined $table)
@@ -216,7 +292,10 @@ sub run_crashes
     is($twice, 0, 'no row twice');
     cmp_ok($lost, '<=', $all * $options{lost}, "rows out of reach: $lost");
     is($lost_after_vacuum, 0, 'none at all after VACUUM');
-    is(bad_log_lines($node, qr/terminated by signal 9/), '', 'nothing bad in the log');
+    cmp_ok($blocks_undone, '>', 10 * $cycle, "$blocks_undone blocks were undone") if $options{power};
+    # PostgreSQL makes a torn page of its free space map anew.
+    my $expected = $options{power} ? qr/_fsm; zeroing out page|XX001 CONTEXT:  while scanning relation/ : qr/terminated by signal 9/;
+    is(bad_log_lines($node, $expected), '', 'nothing bad in the log');
     return $node;
 }
 
