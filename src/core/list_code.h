@@ -171,8 +171,8 @@ ListQuery PrepareListQuery(const ListCodec &codec, const float *vector, const vo
 struct ListProbe {
     float base;
     float distance;  // |q - c|
-    float
-        rounding;  // sq8: what products with the centroid are rounded by, and those of the operator
+    // sq8: what products with the centroid are rounded by, and those of the operator.
+    float rounding;
 };
 // `centroid_key`: what CentroidKeys gave with the metric; `centroid_norm`: squared length of the
 // centroid as it is. Not needed for flat.
