@@ -41,6 +41,27 @@ my ($node, $t) = run_damage(
     $node->stop;
 }
 
+# The list of the row is marked as retired: an insert does not look for the list in its place for ever.
+{
+    $node->start;
+    my $file = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('$t->{name}_v')");
+    $node->stop;
+    open my $handle, '<:raw', $file or die $!;
+    seek $handle, 8192 + 24, 0;
+    read $handle, my $bytes, 8 + 4 * $t->{d};
+    my ($head, undef, @floats) = unpack 'Vf<*', $bytes;
+    seek $handle, $head * 8192 + 24 + 20, 0;
+    read $handle, my $flags, 4;
+    close $handle;
+    patch($file, $head * 8192 + 24 + 20, pack 'V', 4 | unpack 'V', $flags);
+    $node->start;
+    my $row = '[' . join(',', map { sprintf '%.9g', $_ } @floats) . ']';
+    my ($status, undef, $error) = $node->psql('postgres', "\\set VERBOSITY verbose\nSET statement_timeout = '20s'; INSERT INTO $t->{name} VALUES (1, '$row')");
+    like($error, qr/XX002: index "$t->{name}_v" has a damaged page at block 0/, 'a list that is marked as retired');
+    $node->safe_psql('postgres', "REINDEX INDEX $t->{name}_v");
+    $node->stop;
+}
+
 # The chain of free extents leads to the head of the list that is to grow, which is locked: nobody waits for himself. The row is the
 # centroid of the list.
 {

@@ -392,8 +392,14 @@ bool Insert(Relation index, Datum value, bool isnull, ItemPointer tid, Relation)
     const MemoryContext before = MemoryContextSwitchTo(context);
     // The value first: reading it may flush the relation's cache entry.
     value = PointerGetDatum(PG_DETOAST_DATUM(value));
+    uint64_t load = 0;
     for (bool done = false; !done;) {
         const Lists &lists = OpenLists(index);
+        // The metapage and the mark change in one record.
+        if (lists.load == load)
+            store::RaiseDamaged(index, kMetaBlock,
+                                "It leads to a list that is marked as not its own any more.");
+        load = lists.load;
         const ValueFormat format = FormatOf(lists);
         auto *raw = static_cast<char *>(palloc(format.RawBytes()));
         const bool indexed = ReadRaw(format, value, raw);
