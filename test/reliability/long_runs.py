@@ -39,7 +39,7 @@ class LongTest:
     variable: str  # of the environment, which says how many
     count: int  # unless said otherwise
     wanted: int  # before a release
-    done: str  # the number that was done, in the output
+    done: str  # the numbers that were done, in the output
     sources: tuple[str, ...]
 
 
@@ -54,6 +54,9 @@ TESTS = {
                            3000, KILLS, HNSW),
     "ivf-kills": LongTest("kills of a server under load", "test/tap t/018_ivf_crash.pl", "VECX_CRASH_CYCLES", 1000,
                           3000, KILLS, IVF),
+    # Of each level of the WAL so many.
+    "power": LongTest("losses of power", "test/tap t/027_power_loss.pl", "VECX_POWER_CYCLES", 250, 500, KILLS,
+                      (*HNSW, *IVF)),
     "hnsw-damage": LongTest("damaged indexes", "test/tap t/014_hnsw_damage.pl", "VECX_FLIPS", 5000, 5000, FLIPS, HNSW),
     "ivf-damage": LongTest("damaged indexes", "test/tap t/020_ivf_damage.pl", "VECX_FLIPS", 5000, 5000, FLIPS, IVF),
 }
@@ -112,12 +115,12 @@ def count(runs: list[dict], test: str, sources: str) -> Counts:
 
 def report(output: str, done: str) -> tuple[int, bool, list[str]]:
     """The number that was done, whether all tests passed, and those that did not."""
-    found = re.search(done, output, re.MULTILINE)
+    found = [int(number) for number in re.findall(done, output, re.MULTILINE)]
     failed = re.findall(r"^not ok .*", output, re.MULTILINE)
     plan = re.search(r"^1\.\.(\d+)$", output, re.MULTILINE)
     passed = len(re.findall(r"^ok \d+", output, re.MULTILINE))
-    whole = found is not None and plan is not None and passed == int(plan.group(1)) > 0
-    return int(found.group(1)) if found else 0, whole and not failed, failed
+    whole = bool(found) and plan is not None and passed == int(plan.group(1)) > 0
+    return sum(found), whole and not failed, failed
 
 
 def run_test(name: str, number: int, seed: int) -> bool:

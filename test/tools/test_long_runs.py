@@ -23,6 +23,9 @@ class Reports(unittest.TestCase):
     def test_passed(self):
         self.assertEqual(self.report(PASSED), (1000, True, []))
 
+    def test_several_parts_add_up(self):
+        self.assertEqual(self.report("# 7 kills in 1 s\n" + PASSED), (1007, True, []))
+
     def test_a_test_that_failed_is_named(self):
         done, passed, failed = self.report(PASSED.replace("ok 2", "not ok 2"))
         self.assertEqual((done, passed, failed), (1000, False, ["not ok 2 - no row twice"]))
