@@ -17,7 +17,7 @@ check: ## install what is needed, run every test
 	$(srcdir)/test/check
 
 check-long: ## the same with 20 minutes of fuzzing for each target, 1,000 crashes, 5,000 damaged indexes, longer loads, the whole table of recall
-	FUZZ_SECONDS=1200 COPY_MESSAGES=5000000 VECX_CRASH_CYCLES=1000 VECX_POWER_CYCLES=250 VECX_POINTS=50 VECX_STANDBY_SECONDS=300 VECX_CONCURRENT_SECONDS=120 \
+	FUZZ_SECONDS=1200 COPY_MESSAGES=5000000 VECX_CRASH_CYCLES=1000 VECX_POWER_CYCLES=250 VECX_POINTS=50 VECX_CANCELS=2000 VECX_STANDBY_SECONDS=300 VECX_CONCURRENT_SECONDS=120 \
 		VECX_LOAD_SECONDS=600 VECX_FLIPS=5000 VECX_MEMORY_ROWS=100000 VECX_RECALL_TABLE=1 $(srcdir)/test/check
 
 unit layers: ## one suite of `make check`
