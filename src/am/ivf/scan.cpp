@@ -12,6 +12,8 @@
 // others': what a snapshot sees, VACUUM leaves, and what is put in a place that VACUUM freed, the
 // snapshot does not see.
 
+#include <array>
+
 #include "am/ivf/ivf.h"
 #include "am/ivf/list_pages.h"
 #include "am/ivf/list_ranking.h"
@@ -37,7 +39,7 @@ constexpr float kKeyRounding = 1e-6f;
 // least so many.
 constexpr int kLeastRanked = 10;
 
-// A row that codes speak of. Its bytes are one number, of which the first are the lowest: so in the
+// A row that codes speak of. Its bytes are two numbers, the second of which counts first: so in the
 // order of bounds, then of rows.
 struct Candidate {
     BlockNumber copy_block;
@@ -122,7 +124,13 @@ bool LaterRanked(const Ranked &a, const Ranked &b) {
 
 // For algorithms, which do not inline what they get as the address of a function.
 constexpr auto kNearer = [](const Candidate &a, const Candidate &b) {
-    return std::bit_cast<unsigned __int128>(a) < std::bit_cast<unsigned __int128>(b);
+    using Numbers = std::array<uint64_t, 2>;
+    const auto [low_a, high_a] = std::bit_cast<Numbers>(a);
+    const auto [low_b, high_b] = std::bit_cast<Numbers>(b);
+    // No branch: which comes first could not be foreseen.
+    return static_cast<bool>(
+        static_cast<int>(high_a < high_b) |
+        (static_cast<int>(high_a == high_b) & static_cast<int>(low_a < low_b)));
 };
 constexpr auto kLater = [](const Ranked &a, const Ranked &b) { return LaterRanked(a, b); };
 
