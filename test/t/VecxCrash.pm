@@ -254,7 +254,10 @@ sub run_crashes
         }
         else
         {
-            $node->poll_query_until('postgres', 'SELECT true') or BAIL_OUT('no recovery');
+            # psql may be refused before it has read what is sent to it, for which poll_query_until would die.
+            my $recovered = 0;
+            for (1 .. 900) { last if $recovered = eval { $node->psql('postgres', 'SELECT true') == 0 }; sleep 0.2; }
+            BAIL_OUT('no recovery') unless $recovered;
         }
 
         # Half of the time as it was left, else after VACUUM. In one session, since starts of psql take as long as all that it asks.
