@@ -22,14 +22,13 @@
 
 namespace vecx {
 
-// A sparse vector to be looked up by index: open addressing, of so many slots that nearly every
-// index is in its first.
+// A sparse vector to be looked up by index. Of few dimensions a value for each of them; else open
+// addressing, of so many slots that nearly every index is in its first.
 struct SparseTable {
-    const int32_t *indices;  // -1: unused
+    const int32_t *indices;  // -1: unused; nullptr: values are in the places of their indices
     const float *values;     // of unused slots 0
-    uint32_t multiplier;     // of the hash: none where every index has a slot of its own
-    int shift;
-    float absolute;  // sum of the values' sizes
+    uint32_t mask;           // the number of slots, a power of two, less one
+    float absolute;          // sum of the values' sizes
 };
 
 // A query as searches use it. Points into memory of the caller.

@@ -3,6 +3,7 @@
 #include "core/node_codec.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -195,21 +196,33 @@ double SparseDistance(const RecordShape &shape, const Sq8View &a, const Sq8View 
 constexpr uint32_t kTableSlots = 4096;
 static_assert(kTableSlots >= 4 * kMaxSparseElements &&
               kTableSlots * (sizeof(int32_t) + sizeof(float)) == kMostNodeQueryBytes);
+// As many values as there is room for without indices.
+constexpr uint32_t kMostDirect = kMostNodeQueryBytes / sizeof(float);
 
-uint32_t SlotOf(const SparseTable &table, int32_t index) {
-    return static_cast<uint32_t>(index) * table.multiplier >> table.shift & (kTableSlots - 1);
+uint32_t SlotOf(int32_t index) {
+    return static_cast<uint32_t>(index) * 0x9e3779b1u >> 15 & (kTableSlots - 1);
 }
 
 SparseTable FillTable(const SparseList &list, void *memory) {
+    if (list.dimensions <= static_cast<int32_t>(kMostDirect)) {
+        const uint32_t slots = std::bit_ceil(static_cast<uint32_t>(list.dimensions));
+        auto *values = static_cast<float *>(memory);
+        std::fill(values, values + slots, 0.0f);
+        SparseTable table = {nullptr, values, slots - 1, 0};
+        for (int32_t i = 0; i < list.count; i++) {
+            values[static_cast<uint32_t>(list.indices[i]) & table.mask] = list.values[i];
+            table.absolute += std::fabs(list.values[i]);
+        }
+        return table;
+    }
     auto *indices = static_cast<int32_t *>(memory);
     auto *values = reinterpret_cast<float *>(indices + kTableSlots);
     memset(indices, 0xff, kTableSlots * sizeof(int32_t));
     memset(values, 0, kTableSlots * sizeof(float));
-    const bool direct = list.dimensions <= static_cast<int32_t>(kTableSlots);
-    SparseTable table = {indices, values, direct ? 1 : 0x9e3779b1u, direct ? 0 : 15, 0};
+    SparseTable table = {indices, values, kTableSlots - 1, 0};
     for (int32_t i = 0; i < list.count; i++) {
-        uint32_t slot = SlotOf(table, list.indices[i]);
-        while (indices[slot] >= 0) slot = (slot + 1) & (kTableSlots - 1);
+        uint32_t slot = SlotOf(list.indices[i]);
+        while (indices[slot] >= 0) slot = (slot + 1) & table.mask;
         indices[slot] = list.indices[i];
         values[slot] = list.values[i];
         table.absolute += std::fabs(list.values[i]);
@@ -219,26 +232,22 @@ SparseTable FillTable(const SparseList &list, void *memory) {
 
 // The value at an index, or 0. Nobody can predict whether it is there, so no branch asks that: only
 // whether another index has its slot.
-float LookUp(const SparseTable &table, int32_t index) {
-    uint32_t slot = SlotOf(table, index);
+float LookUpHashed(const SparseTable &table, int32_t index) {
+    uint32_t slot = SlotOf(index);
     for (;;) {
         const int32_t found = table.indices[slot];
         const int32_t other = (found ^ index) & ~(found >> 31);
         if (other == 0) [[likely]]
             return table.values[slot];
-        slot = (slot + 1) & (kTableSlots - 1);
+        slot = (slot + 1) & table.mask;
     }
 }
 
-// The sum of term(value, value in the table or 0) over the list; several sums, since the CPU can
-// add them up side by side.
-template <class Term>
-float SumByLookUp(const SparseTable &table, const SparseList &list, Term term) {
+// The sum of at(i) over a list; several sums, since the CPU can add them up side by side.
+template <class At>
+float SumOver(const SparseList &list, At at) {
     float a = 0, b = 0, c = 0, d = 0;
     int32_t i = 0;
-    const auto at = [&](int32_t of) {
-        return term(list.values[of], LookUp(table, list.indices[of]));
-    };
     for (; i + 4 <= list.count; i += 4) {
         a += at(i);
         b += at(i + 1);
@@ -247,6 +256,19 @@ float SumByLookUp(const SparseTable &table, const SparseList &list, Term term) {
     }
     for (; i < list.count; i++) a += at(i);
     return (a + b) + (c + d);
+}
+
+// Of term(value, value in the table or 0). Indices may be damaged: none leads out of the table.
+template <class Term>
+float SumByLookUp(const SparseTable &table, const SparseList &list, Term term) {
+    if (table.indices == nullptr)
+        return SumOver(list, [&](int32_t i) {
+            return term(list.values[i],
+                        table.values[static_cast<uint32_t>(list.indices[i]) & table.mask]);
+        });
+    return SumOver(list, [&](int32_t i) {
+        return term(list.values[i], LookUpHashed(table, list.indices[i]));
+    });
 }
 
 double LookUpDistance(const RecordShape &shape, const GraphQuery &query, const Sq8View &node) {
