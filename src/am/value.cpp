@@ -46,14 +46,28 @@ bool ReadDenseValue(const OperatorClass &operator_class, Datum datum, float *buf
            ScaleToUnitLength(buffer, expected_dimensions);
 }
 
+namespace {
+
+// Of the indexed column or expression; a domain knows how long its values are.
+Oid TypeOf(Relation index, int32 *dimensions) {
+    const FormData_pg_attribute *column = TupleDescAttr(RelationGetDescr(index), 0);
+    *dimensions = column->atttypmod;
+    return getBaseTypeAndTypmod(column->atttypid, dimensions);
+}
+
+}  // namespace
+
+bool HasDimensions(Relation index, uint32_t dimensions) {
+    int32 declared;
+    TypeOf(index, &declared);
+    return declared < 0 || static_cast<uint32_t>(declared) == dimensions;
+}
+
 int IndexedDimensions(Relation index) {
     const char *method = get_am_name(index->rd_rel->relam);
-    const FormData_pg_attribute *column = TupleDescAttr(RelationGetDescr(index), 0);
-    // A domain knows how long its values are.
-    int32 dimensions = column->atttypmod;
-    const Oid type = getBaseTypeAndTypmod(column->atttypid, &dimensions);
+    int32 dimensions;
     // The classes of bit take it, being binary coercible, but its length differs from row to row.
-    if (type == VARBITOID)
+    if (TypeOf(index, &dimensions) == VARBITOID)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("type not supported for %s index", method)));
     const OperatorClass &operator_class = OperatorClassOf(index);

@@ -24,4 +24,7 @@ bool ReadDenseValue(const OperatorClass &operator_class, Datum datum, float *buf
 // error where it has none, or more than an index takes.
 int IndexedDimensions(Relation index);
 
+// Whether an index may have so many dimensions, by the type modifier; that may be gone since.
+bool HasDimensions(Relation index, uint32_t dimensions);
+
 }  // namespace vecx

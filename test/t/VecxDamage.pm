@@ -201,6 +201,7 @@ sub run_damage
         [ 'no magic number', qr/XX002: index "$index" was not made by vecx.*REINDEX/s, 24, "\0\0\0\0" ],
         [ 'a version of the future', qr/0A000: index "$index" has format version 99, .*REINDEX/s, 28, pack('V', 99) ],
         [ 'no dimensions', qr/XX002: .*REINDEX/s, 24 + $options{dimensions_at}, pack('V', 0) ],
+        [ 'other dimensions', qr/XX002: .*REINDEX/s, 24 + $options{dimensions_at}, pack('V', $t->{d} - 1) ],
         [ 'a metapage of zeros', qr/XX002: .*REINDEX/s, 0, "\0" x 8192 ],
         [ 'a metapage of noise', qr/XX00[12]: /s, 24, join '', map { chr int rand 256 } 1 .. 8000 ])
     {

@@ -2,6 +2,8 @@
 
 #include "am/hnsw/checker.h"
 
+#include "am/value.h"
+
 namespace vecx::hnsw {
 
 const char *Checker::MetaFault(const MetaPage &meta) {
@@ -20,6 +22,7 @@ const char *Checker::MetaFault(const MetaPage &meta) {
     if (meta.element != static_cast<uint8_t>(opclass.element) ||
         meta.metric != static_cast<uint8_t>(opclass.metric))
         return "it names another operator class than the catalog";
+    if (!HasDimensions(index_, meta.dimensions)) return "it has not the dimensions of the column";
     if (meta.entry_level > kMaxLevel) return "the level of its entry is too high";
     return meta.codec == static_cast<uint8_t>(Codec::kEdges) ? EdgeCodesFault(meta)
                                                              : FindNodeFault(meta);

@@ -3,6 +3,7 @@
 #include "am/hnsw/graph.h"
 
 #include "am/hnsw/hnsw.h"
+#include "am/value.h"
 
 #include "store/blob.h"
 #include "store/log.h"
@@ -200,6 +201,9 @@ CachedGraph *LoadGraph(Relation index, const MetaPage &meta) {
         meta.metric != static_cast<uint8_t>(opclass.metric))
         store::RaiseDamaged(index, kMetaBlock,
                             "The metapage names another operator class than the catalog.");
+    if (!HasDimensions(index, meta.dimensions))
+        store::RaiseDamaged(index, kMetaBlock,
+                            "The metapage has not the dimensions of the column.");
 
     CachedGraph *cached =
         NewCachedGraph(index->rd_indexcxt, RotatedDimensions(shape), meta.rotation_seed);

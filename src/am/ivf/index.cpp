@@ -4,6 +4,7 @@
 
 #include "am/ivf/ivf.h"
 #include "am/options.h"
+#include "am/value.h"
 
 #include "pg/settings.h"
 #include "store/blob.h"
@@ -142,6 +143,7 @@ const char *FindMetaFault(Relation index, const MetaPage &meta) {
     if (meta.dimensions < 1 ||
         meta.dimensions > static_cast<uint32_t>(MaxIndexedDimensions(opclass.element)))
         return "the number of dimensions is impossible";
+    if (!HasDimensions(index, meta.dimensions)) return "the dimensions are not the column's";
     if (meta.vectors > static_cast<uint8_t>(Vectors::kHeap) ||
         (IsOfBits(opclass) && meta.vectors != static_cast<uint8_t>(Vectors::kNone)))
         return "the kind of copies is impossible";
