@@ -165,10 +165,23 @@ double DenseProductDistance(const RecordShape &shape, const Sq8View &a, const Sq
     return ExtremeDistance(shape, x, y, true);
 }
 
+// The sum of at(i) over a list; several sums, since the CPU can add them up side by side.
+template <class At>
+float SumOver(const SparseList &list, At at) {
+    float a = 0, b = 0, c = 0, d = 0;
+    int32_t i = 0;
+    for (; i + 4 <= list.count; i += 4) {
+        a += at(i);
+        b += at(i + 1);
+        c += at(i + 2);
+        d += at(i + 3);
+    }
+    for (; i < list.count; i++) a += at(i);
+    return (a + b) + (c + d);
+}
+
 float SquaredNorm(const SparseList &list) {
-    float sum = 0;
-    for (int32_t i = 0; i < list.count; i++) sum += list.values[i] * list.values[i];
-    return sum;
+    return SumOver(list, [&](int32_t i) { return list.values[i] * list.values[i]; });
 }
 
 // The squared distance of two vectors of such squared lengths with such a product, and with the
@@ -241,21 +254,6 @@ float LookUpHashed(const SparseTable &table, int32_t index) {
             return table.values[slot];
         slot = (slot + 1) & table.mask;
     }
-}
-
-// The sum of at(i) over a list; several sums, since the CPU can add them up side by side.
-template <class At>
-float SumOver(const SparseList &list, At at) {
-    float a = 0, b = 0, c = 0, d = 0;
-    int32_t i = 0;
-    for (; i + 4 <= list.count; i += 4) {
-        a += at(i);
-        b += at(i + 1);
-        c += at(i + 2);
-        d += at(i + 3);
-    }
-    for (; i < list.count; i++) a += at(i);
-    return (a + b) + (c + d);
 }
 
 // Of term(value, value in the table or 0). Indices may be damaged: none leads out of the table.
