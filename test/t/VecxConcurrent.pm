@@ -38,6 +38,7 @@ sub ended
 }
 
 # Of the ten nearest by a sort, how many does the index find, over 200 queries?
+# A row as near as the tenth counts as found: of equal rows any may come.
 sub recall
 {
     return $node->safe_psql(
@@ -45,10 +46,10 @@ sub recall
         SET max_parallel_workers_per_gather = 0;
         CREATE TEMP TABLE q AS SELECT i, make(i, 16) AS v FROM generate_series(1000001, 1000200) i;
         SET enable_indexscan = off;
-        CREATE TEMP TABLE truth AS SELECT q.i, f.id FROM q CROSS JOIN LATERAL (SELECT id FROM t ORDER BY t.v <-> q.v LIMIT 10) f;
-        SET enable_indexscan = on; SET enable_seqscan = off; SET enable_sort = off; 
-        CREATE TEMP TABLE found AS SELECT q.i, f.id FROM q CROSS JOIN LATERAL (SELECT id FROM t ORDER BY t.v <-> q.v LIMIT 10) f;
-        SELECT count(*) / 2000.0 FROM truth JOIN found USING (i, id)});
+        CREATE TEMP TABLE truth AS SELECT q.i, max(f.distance) AS tenth FROM q CROSS JOIN LATERAL (SELECT t.v <-> q.v AS distance FROM t ORDER BY 1 LIMIT 10) f GROUP BY q.i;
+        SET enable_indexscan = on; SET enable_seqscan = off; SET enable_sort = off;
+        CREATE TEMP TABLE found AS SELECT q.i, f.distance FROM q CROSS JOIN LATERAL (SELECT t.v <-> q.v AS distance FROM t ORDER BY t.v <-> q.v LIMIT 10) f;
+        SELECT count(*) / 2000.0 FROM truth JOIN found USING (i) WHERE distance <= tenth});
 }
 
 my $mixed = q{
@@ -279,8 +280,7 @@ sub run_concurrent
     $node->safe_psql('postgres', 'REINDEX INDEX t_v');
     $built = recall();
     note("recall at 10, after VACUUMs $grown, built anew $built");
-    # Of hnsw six runs lost .005 to .022, the more the more rounds there were; of inverted lists none lost any.
-    cmp_ok($grown, '>=', $built - 0.035, 'almost as good as built');
+    cmp_ok($grown, '>=', $built - 0.01, 'almost as good as built');
 
     is(bad_log_lines($node), '', 'nothing bad in the log');
     return $node;
