@@ -1,7 +1,7 @@
 # The server is killed at random moments under a mixed load, again and again. After recovery each index gives what its table holds,
 # vecx_check finds nothing wrong, and every page that was replayed is as it was (wal_consistency_checking).
 # VECX_CRASH_CYCLES kills, 60 by default, but not longer than VECX_CRASH_SECONDS, 75 by default. VECX_SEED repeats a run's choices.
-# With a loss of power, what no sync has followed is undone in part, too, as modules/unsynced_writes has it; then VECX_POWER_CYCLES.
+# With a loss of power, what no sync has followed is undone in part, too, as VecxPower.pm has it; then VECX_POWER_CYCLES.
 package VecxCrash;
 use strict;
 use warnings;
@@ -11,14 +11,14 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use VecxHnsw;
+use VecxPower;
 our @EXPORT = qw(run_crashes);
 
 # The tables: columns id, n, v, an index NAME_v of v and one of id. `lost` is not logged, all but that one have rows. Of each table
 # %table says how a value is made of a number, `value`; the operator; what the index `extra` is, that comes and goes; how many rows it
 # has at most; how often it is chosen, `write`, `vacuum` and `ddl`; and how many rows a statement inserts.
 my ($node, %table, @tables, $settings, $methods, $refill);
-# Of a loss of power: the library to preload, what it writes, and the program that undoes.
-my ($unsynced, $journal, $lose_power);
+my $power;    # VecxPower, where power is lost, too
 
 # Those of a kind, each as often as it is to be chosen.
 sub chosen
@@ -83,8 +83,8 @@ sub statements
                 # file ...: File exists"), whatever its indexes.
                 "BEGIN; TRUNCATE lost; INSERT INTO lost SELECT i, 0, make(i, 8) FROM generate_series(1, $refill) i; COMMIT;",
                 # With wal_level minimal these are not logged, but on disk when the transaction ends.
-                $unsynced ? rewrite($table) : ()
-              )[ int rand($unsynced ? 6 : 5) ] . "\n";
+                $power ? rewrite($table) : ()
+              )[ int rand($power ? 6 : 5) ] . "\n";
         }
     }
     return $text;
@@ -94,7 +94,7 @@ sub statements
 sub kill_something
 {
     my $pid = $node->safe_psql('postgres', 'SELECT 1') && (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0];
-    if (!$unsynced && rand() < 0.3)
+    if (!$power && rand() < 0.3)
     {
         my @backends = split ' ', `ps -o pid= --ppid $pid`;
         # One that serves a session, as its title says; whichever.
@@ -122,47 +122,7 @@ sub kill_something
 sub start_server
 {
     my (%options) = @_;
-    return $node->start(%options) unless $unsynced;
-    unlink $journal;
-    local $ENV{LD_PRELOAD} = $unsynced;
-    local $ENV{UNSYNCED_JOURNAL} = $journal;
-    local $ENV{UNSYNCED_ROOT} = $node->data_dir . '/';
-    return $node->start(%options);
-}
-
-sub prepare_power_loss
-{
-    my ($here) = grep { -d } map { "$_/unsynced_writes" } "$FindBin::Bin/../modules", "$FindBin::Bin/../test/modules";
-    my $built = $node->basedir . '/unsynced_writes.so';
-    run_log([ 'c++', '-std=c++20', '-O2', '-shared', '-fPIC', '-o', $built, "$here/unsynced_writes.cpp", '-ldl' ]) or BAIL_OUT('no unsynced_writes');
-    ($unsynced, $journal, $lose_power) = ($built, $node->basedir . '/unsynced.journal', "$here/lose_power.py");
-    # A program writes two files and syncs one of them.
-    my $root = $node->basedir . '/unsynced';
-    mkdir $root;
-    my $program = 'import os, sys
-for name in ("synced", "unsynced"):
-    file = os.open(f"{sys.argv[1]}/{name}", os.O_WRONLY | os.O_CREAT)
-    os.pwrite(file, b"a" * 20000, 0)
-    os.fsync(file)
-    os.pwrite(file, b"b" * 20000, 10000)
-    if name == "synced": os.fdatasync(file)';
-    {
-        local $ENV{LD_PRELOAD} = $unsynced;
-        local $ENV{UNSYNCED_JOURNAL} = $journal;
-        local $ENV{UNSYNCED_ROOT} = "$root/";
-        run_log([ '/usr/bin/python3', '-c', $program, $root ]) or BAIL_OUT('a program does not run with unsynced_writes');
-    }
-    my $whole = 'a' x 10000 . 'b' x 20000;
-    my %seen;
-    for my $seed (1 .. 20)
-    {
-        run_log([ $lose_power, $journal, $root, $seed ]) or BAIL_OUT('lose_power.py failed');
-        $seen{ slurp_file("$root/unsynced") }++;
-    }
-    is(slurp_file("$root/synced"), $whole, 'what was synced stays');
-    is_deeply([ grep { !/^a{10000}[ab\0]{0,20000}$/ } keys %seen ], [], 'of the rest, parts are undone');
-    cmp_ok(scalar keys %seen, '>', 1, 'in more ways than one');
-    unlink $journal;
+    return $power ? $power->start($node, %options) : $node->start(%options);
 }
 
 sub held_against_query
@@ -203,7 +163,7 @@ sub run_crashes
     $node->append_conf('postgresql.conf', $options{configuration} // '');
     if ($options{power})
     {
-        prepare_power_loss();
+        $power = VecxPower->new($node->basedir);
         $node->append_conf('postgresql.conf', 'fsync = on');
     }
     start_server();
@@ -235,12 +195,7 @@ sub run_crashes
         }
         if ($what eq 'all')
         {
-            if ($unsynced)
-            {
-                my ($undone, $error) = run_command([ $lose_power, $journal, $node->data_dir, int rand 2**31 ]);
-                BAIL_OUT("lose_power.py failed: $error") if $error ne '' || $undone !~ /^(\d+) blocks/;
-                $blocks_undone += $1;
-            }
+            $blocks_undone += $power->lose($node) if $power;
             # Processes that are dying hold on to the shared memory for a moment.
             my $started = 0;
             for (1 .. 50)
