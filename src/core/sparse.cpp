@@ -8,6 +8,11 @@
 namespace vecx {
 namespace {
 
+// The value, or 0. Which list has the next index could not be foreseen, so no branch asks it.
+float If(bool condition, float value) {
+    return std::bit_cast<float>(std::bit_cast<uint32_t>(value) & -static_cast<uint32_t>(condition));
+}
+
 // The sum of term(a value, b value) over all indices that either list has; a missing value is 0.
 template <class Term>
 float SumOverUnion(const SparseList &a, const SparseList &b, Term term) {
@@ -17,8 +22,7 @@ float SumOverUnion(const SparseList &a, const SparseList &b, Term term) {
     while (i < a.count && j < b.count) {
         const int32_t a_index = a.indices[i];
         const int32_t b_index = b.indices[j];
-        sum +=
-            term(a_index <= b_index ? a.values[i] : 0.0f, b_index <= a_index ? b.values[j] : 0.0f);
+        sum += term(If(a_index <= b_index, a.values[i]), If(b_index <= a_index, b.values[j]));
         i += a_index <= b_index;
         j += b_index <= a_index;
     }
@@ -38,17 +42,7 @@ float SparseL1(const SparseList &a, const SparseList &b) noexcept {
 }
 
 float SparseInnerProduct(const SparseList &a, const SparseList &b) noexcept {
-    // Only what both have counts. Which side is behind could not be foreseen: so no branch asks it.
-    float sum = 0;
-    for (int32_t i = 0, j = 0; i < a.count && j < b.count;) {
-        const int32_t in_a = a.indices[i], in_b = b.indices[j];
-        const float product = a.values[i] * b.values[j];
-        const uint32_t both = -static_cast<uint32_t>(in_a == in_b);
-        sum += std::bit_cast<float>(std::bit_cast<uint32_t>(product) & both);
-        i += in_a <= in_b;
-        j += in_b <= in_a;
-    }
-    return sum;
+    return SumOverUnion(a, b, [](float x, float y) { return x * y; });
 }
 
 int CompareSparse(const SparseList &a, const SparseList &b) noexcept {
