@@ -2,16 +2,11 @@
 
 #include "am/hnsw/checker.h"
 
-#include "am/hnsw/hnsw.h"
+#include "am/self_search.h"
 #include "core/random.h"
 #include "types/vector.h"
 
 namespace vecx::hnsw {
-namespace {
-
-constexpr int kSearchDepth = 10;
-
-}  // namespace
 
 void Checker::CheckRowsUnique() {
     if (!rows_known_) return;
@@ -142,35 +137,19 @@ Datum Checker::MakeQuery(const char *copy) {
     return ValueOfCopy({graph_->opclass, n, graph_->copies}, copy);
 }
 
-// Among the first rows that a scan gives there is the row itself, or one as near as can be.
 bool Checker::IsFoundBySearch(const IndexedRow &row) {
     Refresh();
     auto *copy = static_cast<char *>(palloc(ValueBytes()));
     if (!ReadValue(row.node, copy)) return true;
-    ScanKeyData key = {};
-    key.sk_attno = 1;
-    key.sk_argument = MakeQuery(copy);
-    IndexScanDesc scan = BeginScan(index_, 0, 1);
-    scan->heapRelation = table_;
-    scan->xs_snapshot = snapshot_;
-    Rescan(scan, &key, 1);
-    constexpr double kEqual = 1e-6;
-    bool found = false;
-    int seen = 0;
-    double last = 0;
-    for (; seen < kSearchDepth && !found && GetTuple(scan, ForwardScanDirection); seen++) {
-        last = DatumGetFloat8(scan->xs_orderbyvals[0]);
-        found = TidOf(&scan->xs_heaptid) == row.tid || (seen == 0 && last <= kEqual);
-    }
-    // Where rows lie closer together than copies tell them apart, others may come first.
-    if (!found && seen == kSearchDepth && shape().codec != Codec::kSparse &&
-        shape().codec != Codec::kBits)
-        found =
-            last <= DistanceFromCopy({graph_->opclass, graph_->dimensions, graph_->copies}, copy);
-    EndScan(scan);
-    IndexScanEnd(scan);
+    const bool exact = shape().codec == Codec::kSparse || shape().codec == Codec::kBits;
+    const double apart =
+        exact ? -std::numeric_limits<double>::infinity()
+              : DistanceFromCopy({graph_->opclass, graph_->dimensions, graph_->copies}, copy);
+    ItemPointerData tid;
+    ItemPointerSet(&tid, TidBlock(row.tid), static_cast<OffsetNumber>(TidItem(row.tid)));
     // It may have died since.
-    return found || !StillHolds(row.slot, row.tid);
+    return IsFoundByOwnValue(index_, table_, snapshot_, MakeQuery(copy), &tid, apart) ||
+           !StillHolds(row.slot, row.tid);
 }
 
 }  // namespace vecx::hnsw

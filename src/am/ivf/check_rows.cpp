@@ -3,6 +3,7 @@
 #include "am/ivf/checker.h"
 #include "am/ivf/insert.h"
 #include "am/ivf/ivf.h"
+#include "am/self_search.h"
 
 #include "core/random.h"
 #include "types/vector.h"
@@ -10,7 +11,6 @@
 namespace vecx::ivf {
 namespace {
 
-constexpr int kSearchDepth = 10;
 // Rows that are held against all centroids; of larger tables, every so many.
 constexpr int64 kMostPlaced = 20000;
 // Which centroid is nearest depends on how sums are rounded: by so much of the squared lengths.
@@ -280,32 +280,16 @@ Datum Checker::MakeQuery(const char *stored) {
     return ValueOfCopy({lists_->opclass, n, static_cast<CopyKind>(lists_->vectors)}, stored);
 }
 
-// Among the first rows that a scan gives there is the row itself, or one as near as can be.
 bool Checker::IsFoundBySearch(const IndexedRow &row) {
     auto *stored = static_cast<char *>(palloc(StoredBytes()));
     if (!ReadStored(row, stored)) return true;
-    ScanKeyData key = {};
-    key.sk_attno = 1;
-    key.sk_argument = MakeQuery(stored);
-    IndexScanDesc scan = BeginScan(index_, 0, 1);
-    scan->heapRelation = table_;
-    scan->xs_snapshot = snapshot_;
-    Rescan(scan, &key, 1);
-    constexpr double kEqual = 1e-6;
-    bool found = false;
-    int seen = 0;
-    double last = 0;
-    for (; seen < kSearchDepth && !found && GetTuple(scan, ForwardScanDirection); seen++) {
-        last = DatumGetFloat8(scan->xs_orderbyvals[0]);
-        found = TidOf(&scan->xs_heaptid) == row.tid || (seen == 0 && last <= kEqual);
-    }
-    // Where rows lie closer together than copies tell them apart, others may come first.
-    if (!found && seen == kSearchDepth && lists_->HasCopies())
-        found = last <= DistanceFromCopy(lists_->Copies(), stored);
-    EndScan(scan);
-    IndexScanEnd(scan);
+    const double apart = lists_->HasCopies() ? DistanceFromCopy(lists_->Copies(), stored)
+                                             : -std::numeric_limits<double>::infinity();
+    ItemPointerData tid;
+    ItemPointerSet(&tid, TidBlock(row.tid), static_cast<OffsetNumber>(TidItem(row.tid)));
     // It may have died since.
-    return found || !StillHolds(row);
+    return IsFoundByOwnValue(index_, table_, snapshot_, MakeQuery(stored), &tid, apart) ||
+           !StillHolds(row);
 }
 
 }  // namespace vecx::ivf
