@@ -282,9 +282,12 @@ bool ReadHead(Relation index, BlockNumber block, CodePage *header) {
 // that rows which came meanwhile have grown it by are elsewhere.
 void FreeGrown(Relation index, BlockNumber begin, BlockNumber end) {
     CodePage head;
-    for (BlockNumber block = begin; block < end; block++) {
+    for (BlockNumber block = begin; block < end;) {
         VacuumDelayPoint();
-        if (!ReadHead(index, block, &head)) continue;
+        if (!ReadHead(index, block, &head)) {
+            block++;
+            continue;
+        }
         for (BlockNumber next = head.next, steps = 0; next != kMetaBlock; steps++) {
             VacuumDelayPoint();
             CheckChain(index, block, steps);
@@ -292,7 +295,7 @@ void FreeGrown(Relation index, BlockNumber begin, BlockNumber end) {
             FreeNext(index, block, next);
             next = after;
         }
-        block += std::min(head.pages, end - block) - (head.pages > 0);
+        block += std::clamp<BlockNumber>(head.pages, 1, end - block);
     }
 }
 
